@@ -18,26 +18,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 MASK = "***"
 _DEEPEST = 60  # mask() goes no deeper: what lies below is replaced whole
 _SHORTEST = 4  # a Redactor ignores shorter values: they occur in innocent text
 
-_WORDS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_WORDS = _words(
     "password passwords passwd passphrase passphrases passcode passkey pwd pswd secret secrets token tokens "
     "credential credentials cred creds authorization bearer jwt sas dsn con conn apikey apikeys accesskey "
     "accesskeys privatekey secretkey accountkey sharedkey storagekey signingkey encryptionkey masterkey "
-    "sshkey authkey sessionkey clientkey connectionstring connstring connstr connectionurl authtoken accesstoken "
-    "dbpass userpass smtppass adminpass rootpass serviceaccountkey setcookie cookie cookies".split()
+    "sshkey authkey sessionkey clientkey connectionstring connstring connstr connectionurl authtoken "
+    "accesstoken dbpass userpass smtppass adminpass rootpass serviceaccountkey cookie cookies"
 )
 _LAST_WORDS = frozenset({"auth"})  # 'http_auth' is a pair of user and password; 'auth_type' is not
-_URL_WORDS = frozenset({"key", "sig", "signature", "pass", "code", "session"})
-_COUNTS = frozenset("max min num n count counts limit length len size budget per".split())
+_URL_WORDS = frozenset({"key", "sig", "signature", "pass", "code"})  # after ? or & only
+_COUNTS = _words("max min num n count counts limit length len size budget per")
 _EMBEDDED = ("password", "passwd", "passphrase")  # 'PGPASSWORD' has no word boundary
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_PAIR = re.compile(r"([A-Za-z_][\w.\-]*)=([^&;#\s'\",]*)")
+_PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)=("[^"]*"|'[^']*'|[^&;#\s'"]*)""")
 _AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>[^\s'\"<>]*)")
 _INNER_KEY = re.compile(r"['\"]?([A-Za-z_][\w.\-]*)['\"]?\s*:")
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})  # container@account is an address
@@ -71,7 +77,7 @@ def reveal(value: Any) -> Any:
 
 
 def looks_secret(key: object) -> bool:
-    """Tell whether a key names something to hide: ``api_key`` and ``dbPassword`` do, ``primary_key`` does not."""
+    """Tell whether a key names something to hide: ``api_key``, ``dbPassword``; not ``primary_key``."""
     return isinstance(key, str) and _has_secret_word(key, _WORDS)
 
 
@@ -84,14 +90,14 @@ def mask(value: Any) -> Any:
 
 
 def strip_url(url: str) -> str:
-    """Return ``url`` (or a text with URLs in it) without user names, passwords and secret-like query values."""
+    """Return a URL, or a text with URLs in it, without userinfo and secret-like query values."""
     if "://" in url:
         url = _AUTHORITY.sub(_strip_userinfo, url)
     return _PAIR.sub(_mask_pair, url) if "=" in url else url
 
 
 def mask_argv(arguments: Iterable[str]) -> list[str]:
-    """Return a command line that can be recorded: ``--params token=abc,a=1`` becomes ``--params token=***,a=1``."""
+    """Return a command line fit for a record: ``--params token=abc,a=1`` gives ``--params token=***,a=1``."""
     masked: list[str] = []
     hide_next = False
     for argument in arguments:
@@ -156,7 +162,7 @@ def _has_secret_word(key: str, known: frozenset[str]) -> bool:
         return True
     if words and words[-1] in _LAST_WORDS:
         return True
-    return any(first + second in known for first, second in zip(words, words[1:], strict=False))
+    return any(first + second in known for first, second in pairwise(words))
 
 
 def _map_leaves(value: Any, change: Any) -> Any:
@@ -191,23 +197,27 @@ def _mask_value(key: object, value: Any, depth: int) -> Any:
 def _strip_userinfo(match: re.Match[str]) -> str:
     scheme, rest = match["scheme"], match["rest"]
     ends = re.search(r"[/?#]", rest)
-    end = ends.start() if ends else len(rest)
-    authority = rest[:end]
-    host = authority.rpartition("@")[2]
-    port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
-    if port and not port.isdigit() and "@" in rest[end:]:  # an unquoted / in the password
+    authority, beyond = (rest[: ends.start()], rest[ends.start() :]) if ends else (rest, "")
+    userinfo, _, host = authority.rpartition("@")
+    if "@" in beyond and _is_cut_password(userinfo, host):  # a / that was not quoted in the password
         return f"{scheme}://{rest.rpartition('@')[2]}"
-    userinfo = authority.rpartition("@")[0]
     if not userinfo or (scheme.lower() in _CONTAINER_SCHEMES and ":" not in userinfo):
         return match[0]
-    return f"{scheme}://{rest[len(userinfo) + 1 :]}"
+    return f"{scheme}://{host}{beyond}"
+
+
+def _is_cut_password(userinfo: str, host: str) -> bool:
+    port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
+    return ":" in userinfo or (port != "" and not port.isdigit())
 
 
 def _mask_pair(match: re.Match[str]) -> str:
     key, value = match[1], match[2]
-    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
-    known = _WORDS | _URL_WORDS if before in {"?", "&"} and before else _WORDS
-    return f"{key}={MASK}" if value and _has_secret_word(key, known) else match[0]
+    before = match.string[match.start() - 1 : match.start()]  # empty at the beginning
+    known = _WORDS | _URL_WORDS if before in ("?", "&") else _WORDS
+    if value and _has_secret_word(key, known):
+        return f"{key}={MASK}"
+    return f"{key}={_PAIR.sub(_mask_pair, value)}"
 
 
 def _mask_argument(argument: str) -> str:
@@ -259,14 +269,8 @@ def _forms(value: str) -> set[str]:
     from json import dumps
     from urllib.parse import quote, quote_plus
 
-    forms = {
-        value,
-        repr(value)[1:-1],
-        dumps(value)[1:-1],
-        quote(value),
-        quote(value, safe=""),
-        quote_plus(value),
-    }
+    forms = {value, repr(value)[1:-1], dumps(value)[1:-1]}
+    forms |= {quote(value), quote(value, safe=""), quote_plus(value)}
     forms |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in forms}
     forms |= _base64_forms(value.encode("utf-8", "surrogatepass"))
     return {form for form in forms if len(form) >= _SHORTEST}
