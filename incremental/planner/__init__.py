@@ -1,0 +1,20 @@
+"""Decide which nodes run: pure functions from a selection and facts to a plan. Opens nothing, logs nothing."""
+
+from incremental.planner.facts import Facts, State
+from incremental.planner.missing import plan_all, plan_missing
+from incremental.planner.plan import Cause, Mode, Plan, Reason, Step, Suspect, Unmet, Verdict
+
+__all__ = [
+    "plan_missing",
+    "plan_all",
+    "Plan",
+    "Step",
+    "Verdict",
+    "Reason",
+    "Cause",
+    "Mode",
+    "Unmet",
+    "Suspect",
+    "Facts",
+    "State",
+]
