@@ -1,0 +1,75 @@
+"""What happens in a run, as typed values for those who only listen: progress, logs. It calls nobody.
+
+The ledger and the hooks are no listeners: the loop calls those itself, because they may refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A plan begins to be carried out."""
+
+    run_id: str
+    planned: int
+    """Nodes that will run."""
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSkipped:
+    """A node does not run, and why."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStarted:
+    """A node was handed to the executor."""
+
+    node: str
+    position: int
+    """Counted from 1, of ``RunStarted.planned``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFinished:
+    """A node ran and its outputs are committed."""
+
+    node: str
+    started: float
+    """Seconds since the epoch."""
+    load_seconds: float
+    compute_seconds: float
+    save_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the node: loading, computing and saving."""
+        return self.load_seconds + self.compute_seconds + self.save_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """A node raised; its outputs are as they were before."""
+
+    node: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run is over: ``succeeded``, ``failed`` or ``interrupted``."""
+
+    run_id: str
+    status: str
+    executed: int
+    seconds: float
+
+
+Event = RunStarted | NodeSkipped | NodeStarted | NodeFinished | NodeFailed | RunFinished
+Listener = Callable[[Event], None]

@@ -1,0 +1,81 @@
+"""Register the hooks of a project and of installed plug-ins. Without any there is no manager, and no cost."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from incremental.errors import HookError, did_you_mean
+from incremental.hooks.specs import ALL_SPECS, NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "incremental.hooks"
+
+
+def create_hook_manager(
+    hooks: Iterable[Any] = (), *, plugins: bool = True, disabled_plugins: Collection[str] = ()
+) -> pluggy.PluginManager | None:
+    """Return a manager that calls the given hooks, the last one first, or None when there is none.
+
+    Args:
+        hooks: objects whose methods are marked with ``hook_impl``.
+        plugins: also load the hooks that installed distributions offer in ``incremental.hooks``.
+        disabled_plugins: names of distributions whose hooks stay out.
+
+    Raises:
+        HookError: a class in place of an object, an unknown hook, an unknown argument.
+    """
+    manager = pluggy.PluginManager(NAMESPACE)
+    for spec in ALL_SPECS:
+        manager.add_hookspecs(spec)
+    for hook in hooks:
+        _register(manager, hook)
+    if plugins:
+        _load_plugins(manager, disabled_plugins)
+    return manager if manager.get_plugins() else None
+
+
+def _register(manager: pluggy.PluginManager, hook: Any) -> None:
+    if inspect.isclass(hook):
+        raise HookError(
+            f"hook {hook.__qualname__!r} is a class; HOOKS takes objects: write {hook.__qualname__}()"
+        )
+    if manager.is_registered(hook):
+        return
+    try:
+        manager.register(hook)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise HookError(_explain(manager, hook, error)) from error
+    if not manager.get_hookcallers(hook):
+        raise HookError(
+            f"{type(hook).__qualname__!r} implements no hook: "
+            "mark its methods with @hook_impl from incremental.hooks"
+        )
+
+
+def _explain(manager: pluggy.PluginManager, hook: Any, error: pluggy.PluginValidationError) -> str:
+    known = [name for spec in ALL_SPECS for name in vars(spec) if not name.startswith("_")]
+    for name in dir(hook):
+        if manager.parse_hookimpl_opts(hook, name) is not None and name not in known:
+            near = did_you_mean(name, known)
+            return f"{type(hook).__qualname__!r} implements {name!r}, which is no hook{near}"
+    return str(error).replace("\n", "; ")
+
+
+def _load_plugins(manager: pluggy.PluginManager, disabled: Collection[str]) -> None:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        owner = entry.dist.name if entry.dist else entry.name
+        if owner in disabled or entry.name in disabled:
+            continue
+        _register(manager, entry.load())
+        logger.info("registered the hooks of %s", owner)
