@@ -1,0 +1,96 @@
+"""Groups of nodes to deploy together, and namespaces that cannot be such groups. It runs nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from incremental.pipeline.node import Node
+    from incremental.pipeline.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedNodes:
+    """Nodes that go together: a namespace, or one node.
+
+    ``type`` is ``"namespace"`` or ``"nodes"``; ``dependencies`` names the groups that must come before.
+    """
+
+    name: str
+    type: str
+    nodes: list[str] = field(default_factory=list)
+    dependencies: list[str] = field(default_factory=list)
+
+
+def each_alone(nodes: Iterable[Node], topology: Topology) -> list[GroupedNodes]:
+    """Return a group for each node."""
+    return [
+        GroupedNodes(
+            node.name, "nodes", [node.name], sorted(parent.name for parent in topology.parents(node))
+        )
+        for node in nodes
+    ]
+
+
+def by_namespace(nodes: Iterable[Node], topology: Topology) -> list[GroupedNodes]:
+    """Return a group for each outermost namespace, and one for each node that has none."""
+    groups: dict[str, GroupedNodes] = {}
+    for node in nodes:
+        key = _outermost(node)
+        kind = "namespace" if node.namespace else "nodes"
+        group = groups.setdefault(key, GroupedNodes(key, kind))
+        group.nodes.append(node.name)
+        before = [_outermost(parent) for parent in sorted(topology.parents(node), key=_name)]
+        group.dependencies.extend(
+            name for name in dict.fromkeys(before) if name != key and name not in group.dependencies
+        )
+    return list(groups.values())
+
+
+def interrupted_namespaces(nodes: Sequence[Node], topology: Topology) -> dict[str, list[str]]:
+    """Return each namespace that a path leaves and enters again, with the nodes on the way between.
+
+    Such a namespace cannot run as one group: something outside needs it and is needed by it.
+    """
+    members: dict[str, set[str]] = defaultdict(set)
+    for node in nodes:
+        for prefix in node.namespace_prefixes:
+            members[prefix].add(node.name)
+    found = {}
+    for prefix in sorted(members):
+        inside = members[prefix]
+        if not _borders_both_ways(inside, topology):
+            continue
+        between = (topology.downstream(inside) & topology.upstream(inside)) - inside
+        if between:
+            found[prefix] = [node.name for node in nodes if node.name in between]
+    return found
+
+
+def _borders_both_ways(inside: set[str], topology: Topology) -> bool:
+    """Tell cheaply whether a path might leave and come back."""
+    nodes = [topology.by_name[name] for name in inside]
+    enters = any(
+        topology.producers[base].name not in inside
+        for node in nodes
+        for base in node.read_bases
+        if base in topology.producers
+    )
+    return enters and any(
+        name not in inside
+        for node in nodes
+        for base in node.write_bases
+        for name in topology.readers.get(base, ())
+    )
+
+
+def _outermost(node: Node) -> str:
+    return node.namespace.partition(".")[0] if node.namespace else node.name
+
+
+def _name(node: Node) -> str:
+    return node.name

@@ -1,0 +1,402 @@
+"""A node: a function with named inputs and outputs. It knows no pipeline, no catalog and no storage."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from incremental.errors import NodeError
+from incremental.pipeline.results import name_results
+from incremental.pipeline.signature import (
+    accepts,
+    arguments,
+    is_generator_function,
+    keyword_order,
+    origin,
+    readable_name,
+)
+from incremental.pipeline.transcoding import PARAMETER_PREFIX, base_names, distinct, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Names: TypeAlias = "str | list[str] | dict[str, str] | None"
+_Form: TypeAlias = "str | tuple[str, ...] | dict[str, str] | None"
+
+_NO_TAGS: frozenset[str] = frozenset()
+
+
+class Node:
+    """A function, the datasets it reads and the datasets it makes.
+
+    Two nodes are equal when name, inputs and outputs are. A node never changes, but for ``func``, which
+    hooks may replace with a decorated one; its name stays what it was.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_confirms",
+        "_func",
+        "_given_name",
+        "_inputs",
+        "_name",
+        "_namespace",
+        "_outputs",
+        "_read_bases",
+        "_reads",
+        "_tags",
+        "_values_in",
+        "_write_bases",
+        "_writes",
+    )
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        inputs: Names,
+        outputs: Names,
+        *,
+        name: str | None = None,
+        tags: str | Iterable[str] | None = None,
+        confirms: str | list[str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        """Make a node; see ``node`` for the arguments.
+
+        Raises ``NodeError`` when the function cannot be called with these inputs, when names are not
+        what they may be, and when an output is named twice or is an input too.
+        """
+        if not callable(func):
+            raise NodeError(f"a node's first argument must be a function, not {type(func).__name__!r}")
+        self._func = func
+        self._given_name = _word(name, "name") if name else None
+        self._namespace = namespace or None
+        self._tags = frozenset([_word(tag, "tag") for tag in words(tags)]) if tags else _NO_TAGS
+        taken = _dataset_names(inputs, "inputs", self)
+        self._inputs, self._values_in = _bind(func, inputs, taken, self)
+        self._reads = distinct(self._values_in)
+        self._read_bases = base_names(self._reads)
+        if self._read_bases is not self._reads:
+            self._read_bases = distinct(self._read_bases)
+        self._writes = _dataset_names(outputs, "outputs", self)
+        self._write_bases = base_names(self._writes)
+        self._outputs = _form(outputs, self._writes)
+        self._confirms = _dataset_names(confirms, "confirms", self) if confirms else ()
+        _check_names(self)
+        own_name = self._given_name or _default_name(func, self._values_in, self._writes)
+        self._name = f"{namespace}.{own_name}" if namespace else own_name
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The function that does the work."""
+        return self._func
+
+    @func.setter
+    def func(self, func: Callable[..., Any]) -> None:
+        self._func = func
+
+    @property
+    def name(self) -> str:
+        """Namespace and name; the name is made of the function's and a digest when none was given."""
+        return self._name
+
+    @property
+    def short_name(self) -> str:
+        """A name to show, without namespace; it need not be unique."""
+        return self._given_name or self.func_name.replace("_", " ").title()
+
+    @property
+    def func_name(self) -> str:
+        """The function's name, as messages show it."""
+        return readable_name(self._func)
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace, from the outer to the inner one, joined by dots."""
+        return self._namespace
+
+    @property
+    def namespace_prefixes(self) -> list[str]:
+        """Every namespace around the node: ``a.b.c`` gives ``a``, ``a.b`` and ``a.b.c``."""
+        if not self._namespace:
+            return []
+        parts = self._namespace.split(".")
+        return [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs in the order of the function's arguments."""
+        return list(self._values_in)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs in the order they were given."""
+        return list(self._writes)
+
+    @property
+    def confirms(self) -> list[str]:
+        """Names of the datasets that are told when the node has succeeded."""
+        return list(self._confirms)
+
+    @property
+    def tags(self) -> set[str]:
+        """The tags, in a set of your own."""
+        return set(self._tags)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Distinct inputs in order of first use, as written."""
+        return self._reads
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Outputs in order, as written."""
+        return self._writes
+
+    @property
+    def read_bases(self) -> tuple[str, ...]:
+        """Distinct base names of the inputs; the same object as ``reads`` where no name has a format."""
+        return self._read_bases
+
+    @property
+    def write_bases(self) -> tuple[str, ...]:
+        """Base names of the outputs; the same object as ``writes`` where no name has a format."""
+        return self._write_bases
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether the function yields its outputs in chunks."""
+        return is_generator_function(self._func)
+
+    def run(self, inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call the function with the values of its inputs and return those of its outputs by name.
+
+        Where the function yields, each output is an iterator over its chunks.
+
+        Raises ``NodeError`` when the values are not exactly those of the inputs, or what the function
+        returned does not fit the outputs. What the function itself raises comes through as it is.
+        """
+        values = {} if inputs is None else inputs
+        if not isinstance(values, Mapping):
+            raise NodeError(
+                f"node {str(self)!r} takes its inputs as a dictionary, not as {type(values).__name__!r}"
+            )
+        if values.keys() != set(self._reads):
+            raise NodeError(
+                f"node {str(self)!r} needs the inputs {sorted(self._reads)}, but got {sorted(values)}"
+            )
+        if isinstance(self._inputs, dict):
+            result = self._func(**{key: values[name] for key, name in self._inputs.items()})
+        else:
+            result = self._func(*[values[name] for name in self._values_in])
+        return name_results(result, self._outputs, self, self.is_generator)
+
+    def tag(self, tags: str | Iterable[str]) -> Node:
+        """Return a copy that has these tags as well."""
+        return self._copy(tags=self._tags.union(words(tags)))
+
+    def rename(self, new_name: Callable[[str], str], namespace: str | None = None) -> Node:
+        """Return a copy whose datasets are renamed, inside ``namespace`` if there is one."""
+        return self._copy(
+            inputs=_renamed(self._inputs, new_name),
+            outputs=_renamed(self._outputs, new_name),
+            confirms=[new_name(name) for name in self._confirms],
+            namespace=".".join(filter(None, (namespace, self._namespace))),
+        )
+
+    def _copy(self, **changes: Any) -> Node:
+        given: dict[str, Any] = {
+            "func": self._func,
+            "inputs": _renamed(self._inputs, str),
+            "outputs": _renamed(self._outputs, str),
+            "name": self._given_name,
+            "tags": self._tags,
+            "confirms": list(self._confirms),
+            "namespace": self._namespace,
+        }
+        return Node(**{**given, **changes})
+
+    @property
+    def identity(self) -> tuple[str, list[str], list[str]]:
+        """What is compared when nodes are: name, inputs and outputs, and the form the latter have."""
+        return self._name, _comparable(self._inputs), _comparable(self._outputs)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self._name == other.name and self.identity == other.identity
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self.identity < other.identity
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+    def __call__(self, **inputs: Any) -> dict[str, Any]:
+        return self.run(inputs)
+
+    def __str__(self) -> str:
+        return _label(self._given_name, self._func, self._values_in, self._writes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Node({self.func_name}, {_renamed(self._inputs, str)!r}, {_renamed(self._outputs, str)!r}, "
+            f"name={self._given_name!r})"
+        )
+
+
+def node(
+    func: Callable[..., Any],
+    inputs: Names,
+    outputs: Names,
+    *,
+    name: str | None = None,
+    tags: str | Iterable[str] | None = None,
+    confirms: str | list[str] | None = None,
+    namespace: str | None = None,
+) -> Node:
+    """Declare a node.
+
+    ``inputs`` is a dataset's name, a list of them in the order of the function's arguments, or a
+    dictionary from arguments to names. ``outputs`` is a name for what the function returns as a whole,
+    a list for the parts of a returned list or tuple, or a dictionary from the keys of a returned
+    dictionary to names. Either may be None, not both. ``name`` and ``tags`` are made of letters,
+    digits, hyphens, underscores and full stops. ``confirms`` names datasets that are told when the node
+    has succeeded.
+
+    Example::
+
+        node(split, ["flights", "params:share"], ["train", "test"], name="split", tags="features")
+    """
+    return Node(func, inputs, outputs, name=name, tags=tags, confirms=confirms, namespace=namespace)
+
+
+def _dataset_names(given: Any, role: str, owner: Node) -> tuple[str, ...]:
+    if isinstance(given, str):
+        names: tuple[Any, ...] = (given,)
+    elif isinstance(given, list):
+        names = tuple(given)
+    elif isinstance(given, dict):
+        names = tuple(given.values())
+    elif not given:
+        return ()
+    else:
+        raise NodeError(
+            f"{role} of a node of {owner.func_name!r} must be a name, a list, a dictionary or None, "
+            f"not {type(given).__name__!r}"
+        )
+    for name in names:
+        if not isinstance(name, str):
+            raise NodeError(
+                f"{role} of a node of {owner.func_name!r} must be names, "
+                f"but {name!r} in {given!r} is {type(name).__name__!r}"
+            )
+        if not name:
+            raise NodeError(f"{role} of a node of {owner.func_name!r} hold an empty name: {given!r}")
+    return names
+
+
+def _bind(
+    func: Callable[..., Any], inputs: Names, taken: tuple[str, ...], owner: Node
+) -> tuple[_Form, tuple[str, ...]]:
+    """Return the inputs as they are kept, and their names in the order of the function's arguments."""
+    if isinstance(inputs, dict) and inputs:
+        keywords = keyword_order(func, list(inputs))
+        if keywords is not None:
+            return dict(inputs), tuple(inputs[keyword] for keyword in keywords)
+    elif accepts(func, len(taken)):
+        return _form(inputs, taken), taken
+    raise NodeError(
+        f"function {owner.func_name!r} takes the arguments {arguments(func)}, but the inputs are {inputs!r}"
+    )
+
+
+def _form(given: Names, names: tuple[str, ...]) -> _Form:
+    if not names:
+        return None
+    if isinstance(given, dict):
+        return dict(given)
+    return names[0] if isinstance(given, str) else names
+
+
+def _renamed(form: _Form, new_name: Callable[[str], str]) -> Names:
+    if form is None:
+        return None
+    if isinstance(form, str):
+        return new_name(form)
+    if isinstance(form, dict):
+        return {key: new_name(name) for key, name in form.items()}
+    return [new_name(name) for name in form]
+
+
+def _comparable(form: _Form) -> list[str]:
+    """Return the form as strings: its kind, then what it holds (a dictionary in any order)."""
+    if form is None:
+        return []
+    if isinstance(form, str):
+        return ["name", form]
+    if isinstance(form, dict):
+        return ["names by key", *(str(part) for pair in sorted(form.items()) for part in pair)]
+    return ["names", *form]
+
+
+def _word(word: str, role: str) -> str:
+    """Return the word if it may be a node's name or tag."""
+    if isinstance(word, str):
+        letters = word.replace("_", "").replace("-", "").replace(".", "")
+        if letters.isalnum() or (word and not letters):
+            return word
+    raise NodeError(
+        f"{word!r} is not a valid node {role}: use letters, digits, hyphens, underscores and full stops only"
+    )
+
+
+def _check_names(node: Node) -> None:
+    reads, writes = node.read_bases, node.write_bases
+    if not reads and not writes:
+        raise NodeError(f"a node of {node.func_name!r} must have inputs or outputs")
+    if len(writes) > 1 and len(set(node.writes)) < len(writes):
+        twice = sorted({name for name in node.writes if node.writes.count(name) > 1})
+        raise NodeError(f"node {_describe(node)!r} names the outputs {twice} more than once")
+    if not set(reads).isdisjoint(writes):
+        both = sorted(set(reads).intersection(writes))
+        raise NodeError(f"node {_describe(node)!r} has {both} as input and as output, in whatever format")
+    for name in node.reads + node.writes:
+        if "." in name and not name.startswith(PARAMETER_PREFIX):
+            _check_dots(name, node.namespace)
+
+
+def _check_dots(name: str, namespace: str | None) -> None:
+    around = name.rpartition(".")[0]
+    if namespace and around.startswith(namespace.partition(".")[0]):
+        return
+    warnings.warn(
+        f"dataset name {name!r} has a dot in it; dots are for namespaces, so another name is safer",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
+def _describe(node: Node) -> str:
+    return _label(None, node.func, tuple(node.inputs), node.writes)
+
+
+def _label(
+    name: str | None, func: Callable[..., Any], inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> str:
+    taken = f"[{';'.join(inputs)}]" if inputs else "None"
+    made = f"[{';'.join(outputs)}]" if outputs else "None"
+    return f"{name + ': ' if name else ''}{readable_name(func)}({taken}) -> {made}"
+
+
+def _default_name(func: Callable[..., Any], inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str:
+    import hashlib  # here, as most nodes have names
+
+    whence, called = origin(func)
+    digest = hashlib.sha256(f"{whence}|{list(inputs)}|{list(outputs)}".encode()).hexdigest()
+    return f"{called}__{digest[:8]}"
