@@ -16,11 +16,11 @@ CATEGORIES = ["carrier", "origin", "dest"]
 
 
 def calendar_features(flights: pd.DataFrame) -> pd.DataFrame:
-    """Take the hour of the day, the day of the week and the season from the local schedule."""
-    return flights[["hour", "minute"]].assign(
-        weekday=flights["date"].dt.dayofweek,
-        season=flights["month"] % 12 // 3,
-    )
+    """Take the hour and the day of the week from the local schedule.
+
+    No month: a model that is tested on later months cannot have learnt from them.
+    """
+    return flights[["hour", "minute"]].assign(weekday=flights["date"].dt.day_of_week)
 
 
 def route_features(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +48,8 @@ def rotation_features(flights: pd.DataFrame, lead_hours: int) -> pd.DataFrame:
 
     A plane that should have left but has not yet is at least as late as it has waited so far.
     """
-    known = flights[flights["tailnum"].notna() & ~flights["cancelled"]].sort_values("scheduled", kind="stable")
+    flown = flights[flights["tailnum"].notna() & ~flights["cancelled"]]
+    known = flown.sort_values("scheduled", kind="stable")
     before = known.groupby("tailnum")[["scheduled", "dep_delay"]].shift()
     minute = timedelta(minutes=1)
     since = (known["scheduled"] - before["scheduled"]) / minute
@@ -73,24 +74,16 @@ def airport_features(flights: pd.DataFrame, lead_hours: int) -> pd.DataFrame:
 
 
 def history_features(flights: pd.DataFrame, history_days: int, late_minutes: float) -> pd.DataFrame:
-    """Give the share of late arrivals, of the carrier and to the destination, over the days before.
+    """Look up the share of the carrier's flights that arrived late over the days before.
 
     Yesterday is left out: its last flights may land after the first decision of today.
     """
     arrived = flights[flights["arr_delay"].notna()]
-    arrived = arrived.assign(late=arrived["arr_delay"] >= late_minutes)
-    rates = [late_rate_before(arrived, key, history_days) for key in ("carrier", "dest")]
-    joined = flights[["carrier", "dest", "date"]]
-    for rate in rates:
-        joined = joined.join(rate, on=rate.index.names)
-    return joined[[rate.name for rate in rates]]
-
-
-def late_rate_before(arrived: pd.DataFrame, key: str, days: int) -> pd.Series:
-    """Return the late rate by `key` and date, over a window of `days` that ends the day before yesterday."""
-    daily = arrived.groupby(["date", key])["late"].agg(["sum", "count"]).unstack(fill_value=0).asfreq("D")
-    window = daily.rolling(days, min_periods=1).sum().shift(2)
-    return (window["sum"] / window["count"]).unstack().rename(f"{key}_late_rate")
+    late = arrived["arr_delay"] >= late_minutes
+    daily = late.groupby([arrived["date"], arrived["carrier"]]).agg(["sum", "count"])
+    window = daily.unstack(fill_value=0).asfreq("D").rolling(history_days, min_periods=1).sum().shift(2)
+    rate = (window["sum"] / window["count"]).unstack().rename("carrier_late_rate")
+    return flights[["carrier", "date"]].join(rate, on=["carrier", "date"])[["carrier_late_rate"]]
 
 
 def assemble_model_input(flights: pd.DataFrame, late_minutes: float, *groups: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+FEW = 100  # flights; a share of fewer says little
+
 
 def summarise_year(flights: pd.DataFrame, late_minutes: float) -> dict[str, float]:
     """Count the flights of the whole year, the cancelled and the late ones."""
@@ -48,7 +50,8 @@ def compare_hours(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def compare_risks(predictions: pd.DataFrame) -> pd.DataFrame:
     """Put the predicted beside the observed late share for ten groups of flights of rising risk."""
-    tenth = predictions["probability"].rank(method="first", pct=True).mul(10).clip(upper=9.999).astype(int) + 1
+    place = predictions["probability"].rank(method="first").astype(int) - 1
+    tenth = place * 10 // len(predictions) + 1
     return _compare(predictions, tenth.rename("tenth"))
 
 
@@ -63,25 +66,33 @@ def draw_chart(by_hour: pd.DataFrame, by_risk: pd.DataFrame, metrics: dict[str, 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    hours, risks = figure.subplots(1, 2, sharey=True)
+    hours, risks = figure.subplots(1, 2)
 
     hours.bar(by_hour["hour"], by_hour["observed"], color="#b8c4d6", label="observed")
     hours.plot(by_hour["hour"], by_hour["predicted"], "o-", color="#c1440e", label="predicted")
     hours.set(
         title="Late arrivals by hour of departure",
         xlabel="scheduled hour of departure",
+        xticks=by_hour["hour"][::3],
         ylabel="share of flights that arrive late",
     )
-    hours.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    hours.legend(frameon=False)
+    hours.legend(frameon=False, loc="upper left")
 
-    risks.plot([0, 1], [0, 1], ":", color="#888888", label="perfect")
-    risks.plot(by_risk["predicted"], by_risk["observed"], "o-", color="#c1440e", label="tenths of the flights")
-    risks.set(title=f"Predicted risk against what happened (AUC {metrics['auc']:.2f})", xlabel="predicted risk")
-    risks.set_xlim(0, by_risk["predicted"].max() * 1.1)
-    risks.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    risks.legend(frameon=False)
+    end = 1.1 * max(by_risk["observed"].max(), by_risk["predicted"].max())
+    risks.plot([0, end], [0, end], ":", color="#888888", label="perfect")
+    risks.plot(
+        by_risk["predicted"], by_risk["observed"], "o-", color="#c1440e", label="tenths of the flights"
+    )
+    risks.set(
+        title=f"Predicted risk against what happened (AUC {metrics['auc']:.2f})",
+        xlabel="predicted share of late arrivals",
+        ylabel="observed share",
+    )
+    risks.xaxis.set_major_formatter(_percent)
+    risks.legend(frameon=False, loc="upper left")
+
     for axes in (hours, risks):
+        axes.yaxis.set_major_formatter(_percent)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -114,6 +125,10 @@ def _compare(predictions: pd.DataFrame, by: pd.Series) -> pd.DataFrame:
     return shares.reset_index()
 
 
+def _percent(share: float, _position: int | None = None) -> str:
+    return f"{share:.0%}"
+
+
 def _the_year(year: dict[str, float]) -> str:
     return (
         f"Of {year['flights']:,} flights in 2013, {year['cancelled_share']:.1%} were cancelled. "
@@ -126,8 +141,9 @@ def _the_model(metrics: dict[str, float], lead_hours: int) -> str:
     odds = metrics["late_share_of_warned"] / metrics["late_share"]
     return (
         f"## What can be known {lead_hours} hours before\n\n"
-        f"On {metrics['flights']:,} later flights that the model has not seen ({metrics['late_share']:.1%} late), "
-        f"it ranks a late flight above one on time with a probability of {metrics['auc']:.3f} (AUC); "
+        f"Of {metrics['flights']:,} later flights that the model has not seen, "
+        f"{metrics['late_share']:.1%} were late. "
+        f"It ranks a late flight above one on time with a probability of {metrics['auc']:.3f} (AUC); "
         f"going by the hour of the day alone gives {metrics['auc_by_hour_alone']:.3f}.\n\n"
         f"Warn about the riskiest {metrics['warned_share']:.0%} of the flights, "
         f"and {metrics['late_share_of_warned']:.1%} of the warnings are right, "
@@ -137,12 +153,17 @@ def _the_model(metrics: dict[str, float], lead_hours: int) -> str:
 
 
 def _what_matters(importance: pd.DataFrame) -> str:
+    first = importance.iloc[0]
+    share = first["auc_lost"] / importance["auc_lost"].clip(lower=0).sum()
     rows = ((row.feature, f"{row.auc_lost:.4f}") for row in importance.head(8).itertuples())
-    return "## What the model goes by\n\n" + _table(("feature", "AUC lost when it is shuffled"), rows)
+    return (
+        "## What the model goes by\n\n"
+        f"The strongest sign is `{first['feature']}`, with {share:.0%} of all that the features give.\n\n"
+    ) + _table(("feature", "AUC lost when it is shuffled"), rows)
 
 
 def _when_to_fly(by_hour: pd.DataFrame) -> str:
-    usual = by_hour[by_hour["flights"] >= 100]
+    usual = by_hour[by_hour["flights"] >= FEW]
     best, worst = usual.loc[usual["observed"].idxmin()], usual.loc[usual["observed"].idxmax()]
     return (
         "## When to fly\n\n"
@@ -152,11 +173,14 @@ def _when_to_fly(by_hour: pd.DataFrame) -> str:
 
 
 def _whom_to_fly_with(by_carrier: pd.DataFrame) -> str:
+    usual = by_carrier[by_carrier["flights"] >= FEW]
     rows = (
         (row.name, f"{row.flights:,}", f"{row.observed:.1%}", f"{row.predicted:.1%}")
-        for row in by_carrier.itertuples(index=False)
+        for row in usual.itertuples(index=False)
     )
-    return "## Whom to fly with\n\n" + _table(("carrier", "flights", "late", "predicted"), rows)
+    return (f"## Whom to fly with\n\nCarriers with at least {FEW} flights in the test period.\n\n") + _table(
+        ("carrier", "flights", "late", "predicted"), rows
+    )
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
