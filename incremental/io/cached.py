@@ -1,0 +1,138 @@
+"""CachedDataset: a dataset that is loaded once and then kept in memory. It stores nothing itself."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Any
+
+from incremental.errors import DatasetError
+from incremental.io.dataset import VERSIONED, AbstractDataset, Staged, Version
+from incremental.io.memory import CopyMode, MemoryDataset
+
+
+class CachedDataset(AbstractDataset[Any, Any]):
+    """Keeps what another dataset loads or saves, until it is released.
+
+    ``dataset`` is that other one, or its catalog entry; versions are asked for here
+    (``versioned: true`` beside ``dataset``), not in the entry. Safe to load from several threads.
+
+    Example::
+
+        cars:
+          type: CachedDataset
+          dataset:
+            type: pandas.CSVDataset
+            filepath: data/cars.csv
+    """
+
+    def __init__(
+        self,
+        dataset: AbstractDataset[Any, Any] | dict[str, Any],
+        version: Version | None = None,
+        copy_mode: CopyMode | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._dataset = _built(dataset, version)
+        self._copy_mode = copy_mode
+        self._cache = MemoryDataset(copy_mode=copy_mode)
+        self._lock = RLock()
+        self.metadata = metadata
+        self.ephemeral = bool(getattr(self._dataset, "ephemeral", False))
+
+    @property
+    def can_test_existence(self) -> bool:
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "can_test_existence", True))
+
+    @property
+    def location(self) -> str | None:
+        """Where the wrapped dataset is."""
+        location: str | None = getattr(self._dataset, "location", None)
+        return location
+
+    def stage(self, data: Any) -> Staged | None:
+        """Stage with the wrapped dataset; the data is kept in memory once it is published."""
+        stage = getattr(self._dataset, "stage", None)
+        staged = None if stage is None else stage(data)
+        return None if staged is None else _CachedSave(staged, self._cache, data)
+
+    def resolve_load_version(self) -> str | None:
+        """Return the version that the wrapped dataset reads."""
+        resolve = getattr(self._dataset, "resolve_load_version", None)
+        return None if resolve is None else resolve()
+
+    def resolve_save_version(self) -> str | None:
+        """Return the version that the wrapped dataset writes."""
+        resolve = getattr(self._dataset, "resolve_save_version", None)
+        return None if resolve is None else resolve()
+
+    def _load(self) -> Any:
+        with self._lock:
+            if not self._cache.exists():
+                self._cache.save(self._dataset.load())
+            return self._cache.load()
+
+    def _save(self, data: Any) -> None:
+        with self._lock:
+            self._cache.release()  # should the save fail half way, nothing stale is left
+            self._dataset.save(data)
+            self._cache.save(data)
+
+    def _exists(self) -> bool:
+        return self._dataset.exists()
+
+    def _release(self) -> None:
+        with self._lock:
+            self._cache.release()
+            self._dataset.release()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"dataset": self._dataset, "cache": self._cache}
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the entry of this dataset, with ``versioned`` beside the wrapped entry, not in it."""
+        config = super().to_config()
+        if isinstance(config["dataset"], dict) and config["dataset"].pop(VERSIONED, False):
+            config[VERSIONED] = True
+        return config
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_cache": MemoryDataset(copy_mode=self._copy_mode)}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = RLock()
+
+
+class _CachedSave:
+    """A staged save that fills the cache when it is published."""
+
+    def __init__(self, staged: Staged, cache: MemoryDataset, data: Any) -> None:
+        self._staged = staged
+        self._cache = cache
+        self._data = data
+
+    def publish(self) -> None:
+        self._cache.release()
+        self._staged.publish()
+        self._cache.save(self._data)
+
+    def discard(self) -> None:
+        self._staged.discard()
+
+
+def _built(dataset: Any, version: Version | None) -> AbstractDataset[Any, Any]:
+    if isinstance(dataset, dict):
+        if VERSIONED in dataset:
+            raise DatasetError(
+                "'versioned' belongs beside 'dataset' in the entry of a CachedDataset, not inside it"
+            )
+        config = {**dataset, VERSIONED: True} if version else dataset
+        pinned = version or Version()
+        return AbstractDataset.from_config("dataset", config, pinned.load, pinned.save)
+    if not callable(getattr(dataset, "load", None)):
+        raise DatasetError(f"a CachedDataset wraps a dataset or its catalog entry, not {dataset!r}")
+    wrapped: AbstractDataset[Any, Any] = dataset
+    return wrapped
