@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -129,7 +130,7 @@ def _arrows(text: str) -> Iterable[tuple[str, tuple[str, ...], tuple[str, ...]]]
     for statement in filter(str.strip, text.split(";")):
         named = _NAMED.match(statement)
         stops = [_datasets(stop) for stop in (named[2] if named else statement).split("->")]
-        for inputs, outputs in zip(stops, stops[1:], strict=False):
+        for inputs, outputs in pairwise(stops):
             yield named[1] if named else _derived_name(inputs, outputs), inputs, outputs
 
 

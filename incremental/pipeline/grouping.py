@@ -60,32 +60,52 @@ def interrupted_namespaces(nodes: Sequence[Node], topology: Topology) -> dict[st
     for node in nodes:
         for prefix in node.namespace_prefixes:
             members[prefix].add(node.name)
+    depths = {prefix.count(".") + 1 for prefix in members}
     found = {}
-    for prefix in sorted(members):
+    for prefix in sorted(name for depth in depths for name in _in_circles(nodes, topology, depth)):
         inside = members[prefix]
-        if not _borders_both_ways(inside, topology):
-            continue
         between = (topology.downstream(inside) & topology.upstream(inside)) - inside
         if between:
             found[prefix] = [node.name for node in nodes if node.name in between]
     return found
 
 
-def _borders_both_ways(inside: set[str], topology: Topology) -> bool:
-    """Tell cheaply whether a path might leave and come back."""
-    nodes = [topology.by_name[name] for name in inside]
-    enters = any(
-        topology.producers[base].name not in inside
-        for node in nodes
-        for base in node.read_bases
-        if base in topology.producers
-    )
-    return enters and any(
-        name not in inside
-        for node in nodes
-        for base in node.write_bases
-        for name in topology.readers.get(base, ())
-    )
+def _in_circles(nodes: Sequence[Node], topology: Topology, depth: int) -> set[str]:
+    """Return the namespaces of this depth that lie in circles, once each is drawn together to a point.
+
+    None, in most pipelines; so that the costly question of paths need not be asked.
+    """
+    point = {node.name: _point(node, depth) for node in nodes}
+    after: dict[str, set[str]] = {each: set() for each in point.values()}
+    before: dict[str, set[str]] = {each: set() for each in after}
+    for node in nodes:
+        here = point[node.name]
+        for base in node.write_bases:
+            for reader in topology.readers.get(base, ()):
+                there = point[reader]
+                if there != here:
+                    after[here].add(there)
+                    before[there].add(here)
+    _peel(before, after)
+    _peel(after, before)
+    return {each.removesuffix(".") for each in after if each.endswith(".")}
+
+
+def _peel(towards: dict[str, set[str]], back: dict[str, set[str]]) -> None:
+    """Remove the points that nothing leads towards, and those that are such points then."""
+    ends = [each for each, others in towards.items() if not others]
+    while ends:
+        end = ends.pop()
+        del towards[end]
+        for other in back.pop(end):
+            towards[other].discard(end)
+            if not towards[other]:
+                ends.append(other)
+
+
+def _point(node: Node, depth: int) -> str:
+    prefixes = node.namespace_prefixes
+    return f"{prefixes[depth - 1]}." if len(prefixes) >= depth else node.name
 
 
 def _outermost(node: Node) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from incremental.errors import NodeError
+from incremental.pipeline.naming import dataset_names, default_name, label, word
 from incremental.pipeline.results import name_results
 from incremental.pipeline.signature import (
     accepts,
     arguments,
     is_generator_function,
     keyword_order,
-    origin,
     readable_name,
 )
-from incremental.pipeline.transcoding import PARAMETER_PREFIX, base_names, distinct, words
+from incremental.pipeline.transcoding import base_names, distinct, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,21 +69,21 @@ class Node:
         if not callable(func):
             raise NodeError(f"a node's first argument must be a function, not {type(func).__name__!r}")
         self._func = func
-        self._given_name = _word(name, "name") if name else None
+        self._given_name = word(name, "name") if name else None
         self._namespace = namespace or None
-        self._tags = frozenset([_word(tag, "tag") for tag in words(tags)]) if tags else _NO_TAGS
-        taken = _dataset_names(inputs, "inputs", self)
-        self._inputs, self._values_in = _bind(func, inputs, taken, self)
+        self._tags = frozenset([word(tag, "tag") for tag in words(tags)]) if tags else _NO_TAGS
+        taken = dataset_names(inputs, "inputs", func)
+        self._inputs, self._values_in = _bind(func, inputs, taken)
         self._reads = distinct(self._values_in)
         self._read_bases = base_names(self._reads)
         if self._read_bases is not self._reads:
             self._read_bases = distinct(self._read_bases)
-        self._writes = _dataset_names(outputs, "outputs", self)
+        self._writes = dataset_names(outputs, "outputs", func)
         self._write_bases = base_names(self._writes)
         self._outputs = _form(outputs, self._writes)
-        self._confirms = _dataset_names(confirms, "confirms", self) if confirms else ()
-        _check_names(self)
-        own_name = self._given_name or _default_name(func, self._values_in, self._writes)
+        self._confirms = dataset_names(confirms, "confirms", func) if confirms else ()
+        _check_roles(self)
+        own_name = self._given_name or default_name(func, self._values_in, self._writes)
         self._name = f"{namespace}.{own_name}" if namespace else own_name
 
     @property
@@ -241,7 +240,7 @@ class Node:
         return self.run(inputs)
 
     def __str__(self) -> str:
-        return _label(self._given_name, self._func, self._values_in, self._writes)
+        return label(self._given_name, self._func, self._values_in, self._writes)
 
     def __repr__(self) -> str:
         return (
@@ -276,34 +275,7 @@ def node(
     return Node(func, inputs, outputs, name=name, tags=tags, confirms=confirms, namespace=namespace)
 
 
-def _dataset_names(given: Any, role: str, owner: Node) -> tuple[str, ...]:
-    if isinstance(given, str):
-        names: tuple[Any, ...] = (given,)
-    elif isinstance(given, list):
-        names = tuple(given)
-    elif isinstance(given, dict):
-        names = tuple(given.values())
-    elif not given:
-        return ()
-    else:
-        raise NodeError(
-            f"{role} of a node of {owner.func_name!r} must be a name, a list, a dictionary or None, "
-            f"not {type(given).__name__!r}"
-        )
-    for name in names:
-        if not isinstance(name, str):
-            raise NodeError(
-                f"{role} of a node of {owner.func_name!r} must be names, "
-                f"but {name!r} in {given!r} is {type(name).__name__!r}"
-            )
-        if not name:
-            raise NodeError(f"{role} of a node of {owner.func_name!r} hold an empty name: {given!r}")
-    return names
-
-
-def _bind(
-    func: Callable[..., Any], inputs: Names, taken: tuple[str, ...], owner: Node
-) -> tuple[_Form, tuple[str, ...]]:
+def _bind(func: Callable[..., Any], inputs: Names, taken: tuple[str, ...]) -> tuple[_Form, tuple[str, ...]]:
     """Return the inputs as they are kept, and their names in the order of the function's arguments."""
     if isinstance(inputs, dict) and inputs:
         keywords = keyword_order(func, list(inputs))
@@ -312,7 +284,8 @@ def _bind(
     elif accepts(func, len(taken)):
         return _form(inputs, taken), taken
     raise NodeError(
-        f"function {owner.func_name!r} takes the arguments {arguments(func)}, but the inputs are {inputs!r}"
+        f"function {readable_name(func)!r} takes the arguments {arguments(func)}, "
+        f"but the inputs are {inputs!r}"
     )
 
 
@@ -345,58 +318,14 @@ def _comparable(form: _Form) -> list[str]:
     return ["names", *form]
 
 
-def _word(word: str, role: str) -> str:
-    """Return the word if it may be a node's name or tag."""
-    if isinstance(word, str):
-        letters = word.replace("_", "").replace("-", "").replace(".", "")
-        if letters.isalnum() or (word and not letters):
-            return word
-    raise NodeError(
-        f"{word!r} is not a valid node {role}: use letters, digits, hyphens, underscores and full stops only"
-    )
-
-
-def _check_names(node: Node) -> None:
+def _check_roles(node: Node) -> None:
+    """Raise when a name has two roles in the node, or there is none at all."""
     reads, writes = node.read_bases, node.write_bases
     if not reads and not writes:
         raise NodeError(f"a node of {node.func_name!r} must have inputs or outputs")
     if len(writes) > 1 and len(set(node.writes)) < len(writes):
         twice = sorted({name for name in node.writes if node.writes.count(name) > 1})
-        raise NodeError(f"node {_describe(node)!r} names the outputs {twice} more than once")
+        raise NodeError(f"node {str(node)!r} names the outputs {twice} more than once")
     if not set(reads).isdisjoint(writes):
         both = sorted(set(reads).intersection(writes))
-        raise NodeError(f"node {_describe(node)!r} has {both} as input and as output, in whatever format")
-    for name in node.reads + node.writes:
-        if "." in name and not name.startswith(PARAMETER_PREFIX):
-            _check_dots(name, node.namespace)
-
-
-def _check_dots(name: str, namespace: str | None) -> None:
-    around = name.rpartition(".")[0]
-    if namespace and around.startswith(namespace.partition(".")[0]):
-        return
-    warnings.warn(
-        f"dataset name {name!r} has a dot in it; dots are for namespaces, so another name is safer",
-        UserWarning,
-        stacklevel=5,
-    )
-
-
-def _describe(node: Node) -> str:
-    return _label(None, node.func, tuple(node.inputs), node.writes)
-
-
-def _label(
-    name: str | None, func: Callable[..., Any], inputs: tuple[str, ...], outputs: tuple[str, ...]
-) -> str:
-    taken = f"[{';'.join(inputs)}]" if inputs else "None"
-    made = f"[{';'.join(outputs)}]" if outputs else "None"
-    return f"{name + ': ' if name else ''}{readable_name(func)}({taken}) -> {made}"
-
-
-def _default_name(func: Callable[..., Any], inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str:
-    import hashlib  # here, as most nodes have names
-
-    whence, called = origin(func)
-    digest = hashlib.sha256(f"{whence}|{list(inputs)}|{list(outputs)}".encode()).hexdigest()
-    return f"{called}__{digest[:8]}"
+        raise NodeError(f"node {str(node)!r} has {both} as input and as output, in whatever format")

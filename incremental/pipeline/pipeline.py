@@ -81,9 +81,13 @@ class Pipeline:
     def _subset(self, names: Collection[str]) -> Pipeline:
         """Return the pipeline of these nodes, which needs no checks: a part of what fits, fits."""
         topology = Topology([node for node in self._nodes if node.name in names])
-        part = object.__new__(Pipeline)
-        part._settle(topology, topology.levels())
-        return part
+        return self._checked(topology, topology.levels())
+
+    @staticmethod
+    def _checked(topology: Topology, levels: list[list[Node]]) -> Pipeline:
+        self = object.__new__(Pipeline)
+        self._settle(topology, levels)
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Pipeline, (list(self._nodes),)
