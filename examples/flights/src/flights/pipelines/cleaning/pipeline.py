@@ -10,12 +10,12 @@ def create_pipeline() -> Pipeline:
     """Clean each table by itself."""
     return pipeline(
         [
-            node(clean_flights, "raw.flights", "flights", name="flights"),
-            node(clean_weather, ["raw.weather", "params:max_wind_speed"], "weather", name="weather"),
-            node(clean_planes, "raw.planes", "planes", name="planes"),
-            node(clean_airports, "raw.airports", "airports", name="airports"),
+            node(clean_flights, "raw_flights", "flights", name="flights"),
+            node(clean_weather, ["raw_weather", "params:max_wind_speed"], "weather", name="weather"),
+            node(clean_planes, "raw_planes", "planes", name="planes"),
+            node(clean_airports, "raw_airports", "airports", name="airports"),
         ],
         namespace="cleaning",
-        inputs={"raw.flights", "raw.weather", "raw.planes", "raw.airports"},
+        inputs={"raw_flights", "raw_weather", "raw_planes", "raw_airports"},
         tags="data",
     )

@@ -10,12 +10,7 @@ def create_pipeline() -> Pipeline:
     """Train on the earlier flights, predict the later ones."""
     return pipeline(
         [
-            node(
-                split_by_date,
-                ["features.model_input", "params:split_date"],
-                ["train", "test"],
-                name="split",
-            ),
+            node(split_by_date, ["model_input", "params:split_date"], ["train", "test"], name="split"),
             node(train_classifier, ["train", "params:classifier"], "classifier", name="train"),
             node(predict, ["classifier", "test"], "predictions", name="predict"),
             node(
@@ -26,6 +21,6 @@ def create_pipeline() -> Pipeline:
             ),
         ],
         namespace="modelling",
-        inputs="features.model_input",
+        inputs={"model_input": "features.model_input"},
         tags="model",
     )
