@@ -16,7 +16,7 @@ from incremental.secrets import strip_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHOWN = 8  # faults in one message; with a first and a last line that makes ten
+SHOWN = 8  # faults in one message; with a first and a last line that makes ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ def error_of(faults: Sequence[Fault], what: str) -> ConfigError:
     """Return one error, of at most ten lines, that shows the faults of ``what`` (``'catalog'``)."""
     if len(faults) == 1:
         return ConfigError(str(faults[0]))
-    lines = [f"{len(faults)} faults in the configuration of {what!r}:"]
-    lines += [f"  {fault}" for fault in faults[:_SHOWN]]
-    if len(faults) > _SHOWN:
-        lines.append(f"  and {len(faults) - _SHOWN} more")
+    count = len(faults) if len(faults) <= SHOWN else f"more than {SHOWN}"
+    lines = [f"{count} faults in the configuration of {what!r}:"]
+    lines += [f"  {fault}" for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append("  and more, shown when these are corrected")
     return ConfigError("\n".join(lines))

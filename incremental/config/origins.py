@@ -53,14 +53,13 @@ class _Level:
 def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield the path and the line of every key and list item, in the order of the text."""
     levels: list[_Level] = []
-    event: Any
     for event in yaml.parse(text, _Parser):
         if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             levels.pop()
             _finish_value(levels)
         elif isinstance(event, yaml.NodeEvent):
             if levels and _takes_word(levels[-1], event):
-                yield tuple(level.word for level in levels), event.start_mark.line + 1
+                yield tuple(level.word for level in levels), _line(event)
                 if levels[-1].is_mapping:
                     continue  # the value comes next
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
@@ -88,6 +87,10 @@ def _word(event: Any) -> str:
         return str(scalars.plain(event.value)) if event.implicit[0] else str(event.value)
     except ValueError:
         return str(event.value)
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _finish_value(levels: list[_Level]) -> None:

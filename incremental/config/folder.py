@@ -1,0 +1,162 @@
+"""A folder of configuration: which environments it has, which files belong to a kind, their bytes.
+
+It does not read YAML, and it never opens a file outside its environments by name: an environment
+is one that the folder lists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from incremental.config.faults import Fault, show_path
+from incremental.errors import ConfigError, MissingConfigError, did_you_mean
+from incremental.secrets import strip_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SUFFIXES = (".yml", ".yaml", ".json")
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_LOCAL = "file://"
+
+
+class ConfigSource(Protocol):
+    """Where configuration comes from: a folder today, an archive or a bucket later."""
+
+    def environments(self) -> list[str]:
+        """Return the names of the environments, sorted."""
+
+    def check(self, env: str, *, asked_for: bool) -> bool:
+        """Tell whether an environment is there; raises ConfigError when it must be or its name is no name."""
+
+    def files(self, env: str, patterns: Sequence[str]) -> tuple[list[str], list[Fault]]:
+        """Return the files of one environment that match, sorted, and the folders that cannot be read."""
+
+    def read(self, file: str) -> bytes:
+        """Return the bytes of one file; raises ``OSError``."""
+
+
+def open_source(conf_source: str, ignore_hidden: bool) -> ConfigSource:
+    """Return the source behind ``conf_source``; raises ConfigError for kinds that are not supported."""
+    place = conf_source.removeprefix(_LOCAL)
+    if "://" in place or place.endswith(_ARCHIVES):
+        kind = "a remote folder" if "://" in place else "an archive"
+        raise ConfigError(
+            f"conf_source {strip_url(conf_source)!r} is {kind}, which is not supported yet; "
+            "copy it to a local folder and name that"
+        )
+    return ConfigFolder(place, ignore_hidden)
+
+
+class ConfigFolder:
+    """Configuration in a local folder, an environment being a folder in it."""
+
+    def __init__(self, path: str, ignore_hidden: bool = True) -> None:
+        self.path = path
+        self.ignore_hidden = ignore_hidden
+
+    def environments(self) -> list[str]:
+        """Return the names of the environments, sorted."""
+        try:
+            with os.scandir(self.path) as entries:
+                return sorted(
+                    each.name for each in entries if each.is_dir() and not self._is_hidden(each.name)
+                )
+        except FileNotFoundError:
+            raise MissingConfigError(
+                f"configuration folder {show_path(self.path)!r} does not exist; create it, "
+                "or name another one with CONF_SOURCE in settings.py or --conf-source"
+            ) from None
+        except OSError as error:
+            raise ConfigError(_unreadable(self.path, error)) from error
+
+    def check(self, env: str, *, asked_for: bool) -> bool:
+        """Tell whether an environment is there; raises ConfigError when it must be or its name is no name."""
+        known = self.environments()
+        if env in known or env == "":
+            return True
+        if env.strip(".") == "" or re.search(r"[/\\:\0]", env):
+            raise ConfigError(
+                f"environment {env!r} is not a name but a path; use one of the folders in "
+                f"{show_path(self.path)!r}: {_listed(known)}"
+            )
+        if not asked_for:
+            return False
+        raise ConfigError(
+            f"environment {env!r} is not a folder in {show_path(self.path)!r}, "
+            f"which has {_listed(known)}{did_you_mean(env, known)}"
+        )
+
+    def files(self, env: str, patterns: Sequence[str]) -> tuple[list[str], list[Fault]]:
+        """Return the files of one environment that match, sorted, and the folders that cannot be read."""
+        faults: list[Fault] = []
+        top = str(Path(self.path, env))
+        wanted = re.compile("|".join(_regex(pattern) for pattern in patterns))
+        deep = any("/" in pattern for pattern in patterns)
+        names = [name for name in self._walk(top, "", deep, faults) if wanted.fullmatch(name)]
+        return [f"{top}/{name}" for name in sorted(names)], faults
+
+    def read(self, file: str) -> bytes:
+        """Return the bytes of one file."""
+        return Path(file).read_bytes()
+
+    def _walk(self, top: str, prefix: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
+        try:
+            with os.scandir(f"{top}/{prefix}") as found:
+                entries = list(found)
+        except OSError as error:
+            faults.append(Fault(None, _unreadable(f"{top}/{prefix}".rstrip("/"), error)))
+            return
+        for entry in entries:
+            if self._is_hidden(entry.name):
+                continue
+            name = prefix + entry.name
+            if name.endswith(SUFFIXES) and entry.is_file():
+                yield name
+            elif deep and entry.is_dir() and not _is_loop(entry):
+                yield from self._walk(top, f"{name}/", deep, faults)
+
+    def _is_hidden(self, name: str) -> bool:
+        return self.ignore_hidden and name.startswith(".")
+
+
+def _is_loop(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a link leads back to a folder that contains it."""
+    if not entry.is_symlink():
+        return False
+    parent = Path(entry.path).parent.resolve()
+    return Path(entry.path).resolve() in (parent, *parent.parents)
+
+
+def _regex(pattern: str) -> str:
+    """Translate a glob: ``*`` stays within a folder, ``**`` as a whole part crosses folders."""
+    *folders, last = pattern.strip("/").split("/")
+    regex = "".join("(?:[^/]+/)*" if part == "**" else f"{_part(part)}/" for part in folders)
+    return regex + (".+" if last == "**" else _part(last))
+
+
+def _part(part: str) -> str:
+    pieces = re.split(r"(\*+|\?|\[[^\]]*\])", part)
+    regex = ""
+    for piece in pieces:
+        if piece.startswith("*"):
+            regex += "[^/]*"
+        elif piece == "?":
+            regex += "[^/]"
+        elif piece.startswith("["):
+            regex += "[^" + piece[2:] if piece.startswith("[!") else piece
+        else:
+            regex += re.escape(piece)
+    return regex
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    reason = (error.strerror or type(error).__name__).lower()
+    return f"cannot read {show_path(path)!r}: {reason}; check its permissions"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"
