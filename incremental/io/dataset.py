@@ -180,7 +180,7 @@ class AbstractDataset(ABC, Generic[In, Out]):
         if "://" in path:
             return strip_url(path)
         if protocol in (None, "", "file", "local"):
-            return os.path.abspath(path)
+            return os.path.abspath(path)  # noqa: PTH100 (Path.resolve asks the disk)
         return strip_url(f"{protocol}://{path}")
 
     def stage(self, data: In) -> Staged | None:

@@ -1,10 +1,10 @@
 """FileDataset: what all datasets of one file share: place, versions, staging. It knows no format."""
 
 # Strings and `os`, not Path: on the way of every save and plan, where Path costs more than the call.
+# ruff: noqa: PTH100
 from __future__ import annotations
 
 import os
-from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from incremental.errors import DatasetError
@@ -13,13 +13,16 @@ from incremental.io.files.staging import is_staging_name
 from incremental.io.files.storage import Kind, Storage, bare_path, split_address, storage_for
 from incremental.io.files.streams import OpenArgs, reading, writing
 from incremental.io.files.versions import AbstractVersionedDataset, check_version_name
-from incremental.secrets import strip_url
+from incremental.secrets import mask, strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import PurePosixPath
 
     from incremental.io.files.staging import Stage
+
+
+_BLOCK = 1 << 20  # bytes copied at a time
 
 
 class FileDataset(AbstractVersionedDataset[In, Out]):
@@ -142,8 +145,8 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         return {
             "filepath": strip_url(self._path),
             "protocol": None if self._protocol == "file" else self._protocol,
-            "load_args": self._load_args,
-            "save_args": self._save_args,
+            "load_args": mask(self._load_args),
+            "save_args": mask(self._save_args),
             "version": self._version,
         }
 
@@ -221,7 +224,8 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         except FileNotFoundError:
             return
         with present:
-            copyfileobj(present, file, 1 << 20)
+            while block := present.read(_BLOCK):
+                file.write(block)
 
     def _save_failure(self, error: Exception) -> DatasetError:
         """Return the one error that tells why a save failed."""

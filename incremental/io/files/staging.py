@@ -12,6 +12,7 @@ A kill at any moment leaves the old file or the new one, and at worst a staging 
 """
 
 # Strings and `os`, not Path: on the way of every save and plan, where Path costs more than the call.
+# ruff: noqa: PTH100, PTH102, PTH105, PTH106, PTH108, PTH112, PTH116, PTH118, PTH120, PTH122
 from __future__ import annotations
 
 import errno

@@ -4,8 +4,10 @@ It knows no formats and no versions. For local paths fsspec is never imported.
 """
 
 # Strings and `os`, not Path: on the way of every save and plan, where Path costs more than the call.
+# ruff: noqa: PTH100, PTH108, PTH111, PTH116, PTH118, PTH123
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -154,7 +156,7 @@ class FsspecStorage(Storage):
 
     def __init__(self, protocol: str, options: Mapping[str, Any]) -> None:
         self.protocol = protocol
-        self._options = options
+        self.options = options
 
     def connection(self, path: str) -> dict[str, Any]:
         self._fresh(path)  # the other library shares what fsspec remembers
@@ -162,6 +164,8 @@ class FsspecStorage(Storage):
 
     def read(self, path: str, **arguments: Any) -> IO[bytes]:
         fs, path = self._fresh(path)
+        if self.protocol == "memory":  # its open files share one position
+            return io.BytesIO(fs.cat_file(path))
         return cast("IO[bytes]", fs.open(path, "rb", **arguments))
 
     def stage(self, path: str, durable: bool = True, exclusive: bool = False, **arguments: Any) -> Stage:
@@ -216,7 +220,7 @@ class FsspecStorage(Storage):
     def _arguments(self) -> dict[str, Any]:
         """Return credentials and options in the clear: fsspec tells connections apart by their ``repr``,
         and masked ones would share one connection."""
-        return cast("dict[str, Any]", reveal(dict(self._options)))
+        return cast("dict[str, Any]", reveal(dict(self.options)))
 
     def _at(self, path: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs

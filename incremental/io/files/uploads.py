@@ -3,6 +3,7 @@
 It knows no formats; local files are staged by ``staging``.
 """
 
+# ruff: noqa: PTH108, PTH123, PTH202
 from __future__ import annotations
 
 import errno
@@ -43,8 +44,10 @@ class UploadStage(Stage):
         return cast("IO[bytes]", file)
 
     def seal(self) -> None:
-        if self._file is not None and not self._file.closed:
-            self._file.close()
+        file = self._file
+        if file is None or file.closed or getattr(file, "offset", 0) is None:
+            return  # so little that nothing has been sent: commit() sends it, in one request
+        file.close()
 
     def publish(self) -> None:
         if self._done or self._file is None:
@@ -55,7 +58,7 @@ class UploadStage(Stage):
         except BaseException:
             self.discard()
             raise
-        self._done = True
+        self._done = self._file.closed = True
         self._fs.invalidate_cache(self.target)
 
     def discard(self) -> None:
