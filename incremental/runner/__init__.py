@@ -1,0 +1,7 @@
+"""Carry out plans: runners with Kedro's names over one scheduling loop. What runs is the planner's decision."""
+
+from incremental.runner.loop import Surroundings
+from incremental.runner.result import RunResult
+from incremental.runner.runners import AbstractRunner, SequentialRunner, check_plan
+
+__all__ = ["AbstractRunner", "SequentialRunner", "RunResult", "Surroundings", "check_plan"]

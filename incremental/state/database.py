@@ -40,6 +40,7 @@ CREATE TABLE lineage (            -- what the last commit of an output was made 
     generation TEXT NOT NULL,
     PRIMARY KEY (location, input)
 ) WITHOUT ROWID;
+CREATE TABLE name (name TEXT PRIMARY KEY) WITHOUT ROWID;  -- ids that sessions and runs have claimed
 CREATE TABLE run (
     run_id     TEXT PRIMARY KEY,
     session_id TEXT,
@@ -75,7 +76,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         LedgerError: the folder cannot be written, or the file is from a newer version.
     """
     try:
-        _make_private_folder(path.parent)
+        make_private_folder(path.parent)
         try:
             return _prepare(path)
         except sqlite3.DatabaseError as error:
@@ -150,7 +151,8 @@ def _set_aside(path: Path) -> None:
     logger.warning("the ledger was damaged: set aside as %s, a new one begins", damaged)
 
 
-def _make_private_folder(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only the user may enter and that git leaves alone, if it is not there."""
     if folder.is_dir():
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

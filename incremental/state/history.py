@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping
 
     from incremental.state.ledger import FileLedger
@@ -54,6 +55,23 @@ class History:
 
     def __init__(self, ledger: FileLedger) -> None:
         self._ledger = ledger
+
+    def claim(self) -> str:
+        """Return an id that no other session or run has: the present moment, or the next free millisecond.
+
+        Ids sort by time and look like ``2024-01-15T10.30.45.123Z``. Two processes that ask in the same
+        millisecond get different ones, because each id is inserted exclusively.
+        """
+        moment = datetime.now(timezone.utc)
+        while True:
+            name = f"{moment:%Y-%m-%dT%H.%M.%S}.{moment.microsecond // 1000:03d}Z"
+            try:
+                with self._ledger.transaction() as connection:
+                    connection.execute("INSERT INTO name VALUES (?)", (name,))
+            except sqlite3.IntegrityError:
+                moment += timedelta(milliseconds=1)
+            else:
+                return name
 
     def start(self, run: RunRecord) -> None:
         """Note that a run begins, and what it plans to do."""

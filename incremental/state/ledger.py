@@ -7,7 +7,7 @@ import itertools
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,6 +38,10 @@ class Marks:
     """The identity of the last commit of each location."""
     outdated: Mapping[str, tuple[str, ...]] | None = None
     """An output -> the inputs that were committed again since it was made from them."""
+
+    def with_begun(self, locations: frozenset[str]) -> Marks:
+        """Return the marks with these locations, that carry a mark beside the data, as begun too."""
+        return replace(self, begun=self.begun | locations) if locations else self
 
 
 class Ledger(Protocol):

@@ -1,0 +1,60 @@
+"""Run the least of a data pipeline that has to run. Public names, each loaded on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from incremental._version import __version__
+
+if TYPE_CHECKING:
+    from incremental.errors import IncrementalError, SessionError
+    from incremental.io import AbstractDataset, DataCatalog, MemoryDataset
+    from incremental.pipeline import Node, Pipeline, node
+    from incremental.planner import Plan
+    from incremental.runner import SequentialRunner
+    from incremental.session import BaseSessionStore, Session
+
+_HOMES = {
+    "AbstractDataset": "incremental.io",
+    "BaseSessionStore": "incremental.session",
+    "DataCatalog": "incremental.io",
+    "IncrementalError": "incremental.errors",
+    "MemoryDataset": "incremental.io",
+    "Node": "incremental.pipeline",
+    "Pipeline": "incremental.pipeline",
+    "Plan": "incremental.planner",
+    "SequentialRunner": "incremental.runner",
+    "Session": "incremental.session",
+    "SessionError": "incremental.errors",
+    "node": "incremental.pipeline",
+}
+
+__all__ = [
+    "AbstractDataset",
+    "BaseSessionStore",
+    "DataCatalog",
+    "IncrementalError",
+    "MemoryDataset",
+    "Node",
+    "Pipeline",
+    "Plan",
+    "SequentialRunner",
+    "Session",
+    "SessionError",
+    "__version__",
+    "node",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

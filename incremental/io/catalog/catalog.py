@@ -1,0 +1,342 @@
+"""DataCatalog: the datasets of a project by name, each built when it is first used. It knows no graph and no run."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import DatasetError, DatasetNotFoundError, did_you_mean
+from incremental.io.catalog.parameters import ALL, PREFIX, Parameters
+from incremental.io.catalog.resolver import CatalogConfigResolver, Origin
+from incremental.io.catalog.types import find_class
+from incremental.io.dataset import AbstractDataset, ChunkStage, Staged, Version, explain
+from incremental.io.memory import MemoryDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+class DataCatalog(Mapping[str, Any]):
+    """The datasets of a project by name.
+
+    Entries and patterns are kept as configuration; a dataset is built when it is loaded, saved or
+    looked at, once, also when several threads ask at the same time. Parameters answer to
+    ``parameters`` and ``params:a.b``; each caller gets a copy of its own.
+
+    Args:
+        datasets: datasets by name; anything that has no ``load`` and ``save`` is held in memory.
+        config_resolver: entries and patterns.
+        load_versions: the version to load, by name, in place of the latest.
+        save_version: the version under which versioned datasets are saved.
+        parameters: the tree that ``params:`` names are looked up in.
+        durable: whether what is saved survives a power cut, not only the death of the process.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, Any] | None = None,
+        config_resolver: CatalogConfigResolver | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        durable: bool = True,
+    ) -> None:
+        self.config_resolver = config_resolver or CatalogConfigResolver()
+        self.load_versions = dict(load_versions or {})
+        self.save_version = save_version
+        self.durable = durable
+        self.ledger: Any = None
+        """Where a runner without a project keeps its ledger, so that it lives as long as the catalog."""
+        self._parameters = Parameters(parameters) if parameters is not None else None
+        self._datasets: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        for name, dataset in (datasets or {}).items():
+            self[name] = dataset
+        self._check_load_versions()
+
+    @classmethod
+    def from_config(
+        cls,
+        catalog: Mapping[str, Any] | None,
+        credentials: Mapping[str, Any] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
+        durable: bool = True,
+    ) -> DataCatalog:
+        """Make a catalog from configuration, as ``catalog.yml`` and ``credentials.yml`` have it.
+
+        Args:
+            origin: tells where an entry stands, for messages; the others are those of the class.
+
+        Raises:
+            DatasetError: an entry is no mapping, has no ``type``, or is a pattern that cannot be.
+            DatasetNotFoundError: ``load_versions`` names what is not in the catalog.
+        """
+        resolver = CatalogConfigResolver(catalog, credentials, origin)
+        return cls(None, resolver, load_versions, save_version, parameters=parameters, durable=durable)
+
+    # -- a mapping
+
+    def __getitem__(self, name: str) -> Any:
+        dataset = self.get(name)
+        if dataset is None:
+            raise self._not_found(name)
+        return dataset
+
+    def __setitem__(self, name: str, dataset: Any) -> None:
+        """Add a dataset, or a value to be held in memory; one of that name is replaced."""
+        with self._lock:
+            if name in self._datasets or name in set(self.config_resolver):
+                logger.debug("dataset %r is replaced in the catalog", name)
+                self.config_resolver.remove(name)
+            self._datasets[name] = dataset if is_dataset(dataset) else MemoryDataset(dataset)
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._datasets or name in self.config_resolver:
+            return True
+        return self._parameters is not None and name in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names that stand in the catalog: parameters too, patterns not."""
+        yield from self._datasets
+        yield from (name for name in self.config_resolver if name not in self._datasets)
+        if self._parameters is not None:
+            yield from (name for name in self._parameters.names() if name not in self._datasets)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key not in ("_lock", "ledger")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, ledger=None, _lock=threading.RLock())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def get(  # type: ignore[override]  # Kedro's signature, which callers know
+        self, key: str, fallback_to_runtime_pattern: bool = False, version: str | Version | None = None
+    ) -> Any:
+        """Return a dataset, or None when neither an entry nor a pattern has its name.
+
+        Args:
+            key: the name.
+            fallback_to_runtime_pattern: add a dataset in memory for a name that nothing matches.
+            version: the version to load, for this one use; the catalog's own dataset is left alone.
+        """
+        load_version = version.load if isinstance(version, Version) else version
+        if load_version is not None:
+            return self._at_version(key, load_version)
+        dataset = self._datasets.get(key)
+        if dataset is None:
+            with self._lock:
+                dataset = self._datasets.get(key)
+                if dataset is None:
+                    dataset = self._build(key)
+                if dataset is None and fallback_to_runtime_pattern:
+                    dataset = MemoryDataset()
+                if dataset is not None:
+                    self._datasets[key] = dataset
+        return dataset
+
+    # -- what nodes and notebooks do
+
+    def load(self, name: str, version: str | None = None) -> Any:
+        """Return the data of a dataset.
+
+        Raises:
+            DatasetNotFoundError: the catalog has no such name.
+            DatasetError: it cannot be loaded.
+        """
+        if self._parameters is not None and name.startswith((ALL, PREFIX)) and name not in self._datasets:
+            try:
+                return self._parameters[name]
+            except KeyError:
+                raise self._not_found(name) from None
+        dataset = self.get(name, version=version)
+        if dataset is None:
+            raise self._not_found(name)
+        return self._calling(name, dataset.load)
+
+    def save(self, name: str, data: Any) -> None:
+        """Save data to a dataset.
+
+        Raises:
+            DatasetNotFoundError: the catalog has no such name.
+            DatasetError: it cannot be saved; what was there before is still there.
+        """
+        dataset = self[name]
+        self._calling(name, dataset.save, data)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is data to load; False for a name that the catalog does not have."""
+        if self._parameters is not None and name not in self._datasets and name in self._parameters:
+            return True
+        dataset = self.get(name)
+        return dataset is not None and bool(self._calling(name, dataset.exists))
+
+    def release(self, name: str) -> None:
+        """Let a dataset drop what it keeps in memory.
+
+        Raises:
+            DatasetNotFoundError: the catalog has no such name.
+        """
+        self._calling(name, self[name].release)
+
+    def confirm(self, name: str) -> None:
+        """Confirm a dataset that keeps a checkpoint.
+
+        Raises:
+            DatasetError: it has no ``confirm``.
+        """
+        dataset = self[name]
+        if not hasattr(dataset, "confirm"):
+            raise DatasetError(f"dataset {name!r} cannot be confirmed: {type(dataset).__name__} has no 'confirm'")
+        self._calling(name, dataset.confirm)
+
+    def filter(
+        self,
+        name_regex: re.Pattern[str] | str | None = None,
+        type_regex: re.Pattern[str] | str | None = None,
+        by_type: type[Any] | list[type[Any]] | None = None,
+    ) -> list[str]:
+        """Return the names that match all that is given; a type is matched by its full dotted path."""
+        wanted = None if by_type is None else set(by_type if isinstance(by_type, list) else [by_type])
+        return [
+            name
+            for name in self
+            if (name_regex is None or re.search(name_regex, name))
+            and (type_regex is None or re.search(type_regex, self.get_type(name) or ""))
+            and (wanted is None or self._type(name) in wanted)
+        ]
+
+    def get_type(self, name: str) -> str | None:
+        """Return the dotted path of a dataset's class without building it; None for an unknown name."""
+        found = self._type(name)
+        return None if found is None else f"{found.__module__}.{found.__qualname__}"
+
+    def list_patterns(self) -> list[str]:
+        """Return the name patterns, in the order in which they are tried."""
+        return self.config_resolver.list_patterns()
+
+    def to_config(
+        self,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, str | None], str | None]:
+        """Return catalog, credentials, load versions and save version, such that ``from_config`` takes them.
+
+        What lives in memory is left out. The credentials are the real ones.
+        """
+        from incremental.io.catalog.export import export
+
+        entries, credentials = export(self)
+        versions = {name: self.load_versions.get(name) for name in entries if not name.count("{")}
+        return entries, credentials, versions, self.save_version
+
+    # -- what the engine asks
+
+    def built(self, name: str) -> Any:
+        """Return a dataset only if it has been built or added, else None."""
+        return self._datasets.get(name)
+
+    def has_parameter(self, name: str) -> bool:
+        """Whether a parameter of this name can be loaded."""
+        return name in self
+
+    def can_stage(self, name: str) -> bool:
+        """Whether a save can be written whole before it is visible."""
+        return bool(getattr(self[name], "can_stage", False))
+
+    def stage(self, name: str, data: Any) -> Staged | None:
+        """Write data whole but not yet visible; None where the dataset writes in place."""
+        dataset = self[name]
+        stage: Callable[[Any], Staged | None] | None = getattr(dataset, "stage", None)
+        return None if stage is None else self._calling(name, stage, data)
+
+    def stage_chunks(self, name: str) -> ChunkStage[Any] | None:
+        """Begin an output that arrives in pieces; None where the dataset writes in place."""
+        begin: Callable[[], ChunkStage[Any] | None] | None = getattr(self[name], "stage_chunks", None)
+        return None if begin is None else self._calling(name, begin)
+
+    def reset(self, name: str) -> None:
+        """Let a dataset that appends start anew, where it offers ``reset``."""
+        reset = getattr(self[name], "reset", None)
+        if reset is not None:
+            self._calling(name, reset)
+
+    def _build(self, name: str) -> Any:
+        entry = self.config_resolver.entry(name)
+        if entry is None:
+            if self._parameters is not None and name in self._parameters:
+                return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
+            return None
+        return self._construct(name, entry, self.load_versions.get(name))
+
+    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
+        where = self.config_resolver.where(name)
+        config = self.config_resolver.with_credentials(name, entry)
+        try:
+            config["type"] = find_class(entry.get("type"), entry.keys())
+            dataset = AbstractDataset.from_config(name, config, load_version, self.save_version)
+        except DatasetError as error:
+            text = str(error)
+            message = text if text.startswith(f"dataset {name!r}") else f"dataset {name!r}: {text}"
+            raise DatasetError(f"{where}{message}") from (error.__cause__ or error)
+        if not self.durable and hasattr(dataset, "durable"):
+            dataset.durable = False
+        return dataset
+
+    def _at_version(self, name: str, version: str) -> Any:
+        entry = self.config_resolver.entry(name)
+        if entry is not None:
+            return self._construct(name, entry, version) if entry.get("versioned") else self.get(name)
+        dataset = self.get(name)
+        if dataset is None or getattr(dataset, "resolve_load_version", lambda: None)() is None:
+            return dataset
+        return AbstractDataset.from_config(name, dataset.to_config(), version, self.save_version)
+
+    def _type(self, name: str) -> type[Any] | None:
+        if name in self._datasets:
+            return type(self._datasets[name])
+        entry = self.config_resolver.entry(name)
+        if entry is not None:
+            return find_class(entry.get("type"), entry.keys())
+        return MemoryDataset if name in self else None
+
+    def _calling(self, name: str, verb: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a dataset's method; its error comes out as one DatasetError with the name in it."""
+        try:
+            return verb(*arguments)
+        except DatasetError as error:
+            raise type(error)(f"dataset {name!r}: {error}") from (error.__cause__ or error)
+        except Exception as error:
+            action = getattr(verb, "__name__", "use")
+            raise DatasetError(f"dataset {name!r}: cannot {action} it: {explain(error)}") from error
+
+    def _not_found(self, name: str) -> DatasetNotFoundError:
+        kind = "parameter" if name.startswith(PREFIX) else "dataset"
+        place = "in the parameters" if kind == "parameter" else "in the catalog"
+        return DatasetNotFoundError(f"{kind} {name!r} is not {place}{did_you_mean(name, self)}")
+
+    def _check_load_versions(self) -> None:
+        unknown = [name for name in self.load_versions if name not in self]
+        if unknown:
+            hints = "; ".join(f"{name!r}{did_you_mean(name, self)}" for name in unknown)
+            raise DatasetNotFoundError(f"load versions name datasets that are not in the catalog: {hints}")
+
+
+def is_dataset(value: Any) -> bool:
+    """Whether a value is a dataset: it has ``load`` and ``save``, and is no class."""
+    return not isinstance(value, type) and hasattr(value, "load") and hasattr(value, "save")

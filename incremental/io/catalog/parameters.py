@@ -1,0 +1,67 @@
+"""Parameters as datasets: ``parameters`` and ``params:a.b``, looked up when asked for. It reads no files."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+ALL = "parameters"
+PREFIX = "params:"
+
+_NOTHING = object()
+_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+class Parameters:
+    """The parameters of a session.
+
+    Nothing is made per leaf: a name is resolved when it is asked for, and each caller gets a copy of
+    its own. A key with dots in it is found as well as a path of keys.
+    """
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        self._tree = tree
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._find(name) is not _NOTHING
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._find(name)
+        if value is _NOTHING:
+            raise KeyError(name)
+        return value if type(value) in _ATOMS else copy.deepcopy(value)
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that a node may use, the nested ones included."""
+        yield ALL
+        yield from _names(self._tree, PREFIX)
+
+    def _find(self, name: str) -> Any:
+        if name == ALL:
+            return self._tree
+        if not name.startswith(PREFIX):
+            return _NOTHING
+        return _descend(self._tree, name[len(PREFIX) :])
+
+
+def _descend(tree: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path; the longest literal key wins."""
+    if path in tree:
+        return tree[path]
+    cut = path.rfind(".")
+    while cut > 0:
+        inner = tree.get(path[:cut])
+        if isinstance(inner, Mapping):
+            value = _descend(inner, path[cut + 1 :])
+            if value is not _NOTHING:
+                return value
+        cut = path.rfind(".", 0, cut)
+    return _NOTHING
+
+
+def _names(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _names(value, f"{prefix}{key}.")

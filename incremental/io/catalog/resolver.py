@@ -1,0 +1,145 @@
+"""Turn catalog configuration into entries: explicit ones, those of a pattern, their credentials. Builds no dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from incremental.errors import DatasetError, did_you_mean
+from incremental.io.catalog.patterns import Pattern, Patterns, is_pattern
+
+Origin = Callable[[str], str]
+"""Tells where an entry stands, as ``conf/base/catalog.yml:12``."""
+
+CREDENTIALS = "credentials"
+TYPE = "type"
+
+
+class CatalogConfigResolver:
+    """The entries of a catalog by name, with the precedence that Kedro has.
+
+    An explicit entry first, then the most specific pattern, then the catch-all pattern of the user.
+    Names that nothing matches live in memory; the runner sees to that.
+
+    Args:
+        config: entry by name or pattern; names that begin with ``_`` are templates and no entries.
+        credentials: credentials by name, that entries refer to.
+        origin: tells where an entry stands, for messages.
+
+    Raises:
+        DatasetError: entries that are no mappings, have no type, or patterns that cannot be; all at once.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        self._credentials = credentials or {}
+        self._origin = origin
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._resolved: dict[str, dict[str, Any]] = {}
+        patterns: list[Pattern] = []
+        faults: list[str] = []
+        for name, entry in (config or {}).items():
+            if type(entry) is dict and TYPE in entry and "{" not in name:
+                self._entries[name] = entry
+            elif not str(name).startswith("_"):
+                self._take_rare(name, entry, patterns, faults)
+        if faults:
+            raise DatasetError("\n".join(faults))
+        self._patterns = Patterns(patterns)
+
+    def _take_rare(self, name: str, entry: Any, patterns: list[Pattern], faults: list[str]) -> None:
+        """Take an entry that is a pattern, another kind of mapping, or wrong."""
+        if not isinstance(entry, Mapping):
+            faults.append(
+                f"{self.where(name)}catalog entry {name!r} is {_kind(entry)}, not a mapping with a 'type'; "
+                "a value for other entries to use begins with '_'"
+            )
+        elif TYPE not in entry:
+            near = did_you_mean(TYPE, [str(key) for key in entry])
+            faults.append(
+                f"{self.where(name)}catalog entry {name!r} has no 'type'"
+                f"{near.replace('did you mean', 'is it') if near else '; add one, such as pandas.CSVDataset'}"
+            )
+        elif is_pattern(name):
+            try:
+                patterns.append(Pattern(name, entry))
+            except DatasetError as error:
+                faults.append(f"{self.where(name)}{error}")
+        else:
+            self._entries[name] = dict(entry)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or (isinstance(name, str) and self._patterns.match(name) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the explicit names."""
+        return iter(self._entries)
+
+    def entry(self, name: str) -> dict[str, Any] | None:
+        """Return the entry of a name as configured, patterns filled in, credentials still by name."""
+        found = self._entries.get(name)
+        if found is not None:
+            return found
+        if name not in self._resolved:
+            pattern = self._patterns.match(name)
+            if pattern is None:
+                return None
+            self._resolved[name] = pattern.resolve(name)
+        return self._resolved[name]
+
+    def remove(self, name: str) -> None:
+        """Forget an explicit entry, because a dataset takes its place."""
+        self._entries.pop(name, None)
+
+    def pattern_of(self, name: str) -> str | None:
+        """Return the pattern that an implicit name comes from."""
+        if name in self._entries:
+            return None
+        pattern = self._patterns.match(name)
+        return None if pattern is None else pattern.text
+
+    def list_patterns(self) -> list[str]:
+        """Return all patterns, in the order in which they are tried."""
+        return [pattern.text for pattern in self._patterns]
+
+    def pattern_configs(self) -> dict[str, Any]:
+        """Return the entry of each pattern as configured."""
+        return {pattern.text: pattern.config for pattern in self._patterns}
+
+    def where(self, name: str) -> str:
+        """Return ``"file:line: "`` of an entry for the start of a message, or an empty string."""
+        if self._origin is None:
+            return ""
+        place = self._origin(self.pattern_of(name) or name) if name in self else self._origin(name)
+        return f"{place}: " if place else ""
+
+    def with_credentials(self, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an entry whose references to credentials are replaced by their values, nested ones too.
+
+        Raises:
+            DatasetError: it refers to credentials that are not configured.
+        """
+        return {key: self._resolve(name, key, value) for key, value in entry.items()}
+
+    def _resolve(self, name: str, key: str, value: Any) -> Any:
+        if key == CREDENTIALS and isinstance(value, str):
+            if value not in self._credentials:
+                raise DatasetError(
+                    f"{self.where(name)}dataset {name!r} uses credentials {value!r}, which are not configured"
+                    f"{did_you_mean(value, self._credentials) or '; add them to credentials.yml'}"
+                )
+            return self._credentials[value]
+        if isinstance(value, Mapping) and key != CREDENTIALS:
+            return {inner: self._resolve(name, inner, each) for inner, each in value.items()}
+        return value
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "empty"
+    names = {str: "a text", list: "a list", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), f"a {type(value).__name__}")

@@ -1,0 +1,137 @@
+"""Runners: plan a pipeline and carry the plan out, with or without a project. The loop does the work."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import uuid
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import RunError, UnmetInputsError
+from incremental.executors import Executor, InlineExecutor
+from incremental.pipeline.selection import select
+from incremental.planner import plan_all, plan_missing
+from incremental.planner.unmet import obstacles
+from incremental.runner.loop import Loop, Surroundings
+from incremental.runner.prepare import gather_facts
+from incremental.state.ledger import Ledger, MemoryLedger
+
+if TYPE_CHECKING:
+    from incremental.io import DataCatalog
+    from incremental.pipeline import Node, Pipeline
+    from incremental.planner import Plan
+    from incremental.runner.result import RunResult
+
+logger = logging.getLogger(__name__)
+
+
+class AbstractRunner(ABC):
+    """Carries pipelines out on an executor; a subclass says on which.
+
+    Args:
+        is_async: load the inputs of a node, and save its outputs, in threads.
+    """
+
+    def __init__(self, is_async: bool = False) -> None:
+        self.is_async = is_async
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_run" in vars(cls):
+            raise RunError(
+                f"runner {cls.__qualname__!r} overrides '_run', which this engine never calls: new ways to "
+                "execute come as executors; define 'open_executor' and return one"
+            )
+
+    @abstractmethod
+    def open_executor(self) -> Executor[Node]:
+        """Return a new executor for one run; the runner closes it."""
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: Any = None,
+        run_id: str | None = None,
+        only_missing_outputs: bool = False,
+    ) -> dict[str, Any]:
+        """Plan and run a pipeline without a project.
+
+        What this process knows of begun and committed outputs is kept with the catalog object.
+
+        Returns:
+            The dataset of each free output by name, of skipped nodes too.
+
+        Raises:
+            UnmetInputsError: the plan cannot be carried out; nothing ran.
+            NodeRunError: a node failed.
+        """
+        ledger = _ledger_of(catalog)
+        marks = ledger.marks()
+        facts = gather_facts(pipeline, catalog, marks)
+        selected = select(pipeline)
+        plan = plan_missing(selected, facts) if only_missing_outputs else plan_all(selected, facts)
+        if hook_manager is not None:
+            with contextlib.suppress(AttributeError):  # Kedro's managers do not have this hook
+                hook_manager.hook.after_plan_created(plan=plan, catalog=catalog)
+        around = Surroundings(run_id or uuid.uuid4().hex, hook_manager, ledger, marks)
+        result = self.run_plan(plan, catalog, around)
+        return {name: result.dataset(name) for name in result}
+
+    def run_plan(self, plan: Plan, catalog: DataCatalog, around: Surroundings | None = None) -> RunResult:
+        """Carry out a plan: the layer below, which sessions use.
+
+        Raises:
+            UnmetInputsError: the plan is invalid; nothing ran.
+            RunError: a generator node with ``is_async``; nothing ran.
+            NodeRunError: a node failed.
+        """
+        check_plan(plan, catalog)
+        if around is None:
+            ledger = _ledger_of(catalog)
+            around = Surroundings(uuid.uuid4().hex, None, ledger, ledger.marks())
+        if self.is_async:
+            _refuse_generators(plan)
+            around.is_async = True
+        for warning in plan.warnings:
+            logger.warning("%s", warning)
+        with self.open_executor() as executor:
+            return Loop(plan, catalog, executor, around).run()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(is_async={self.is_async})"
+
+
+class SequentialRunner(AbstractRunner):
+    """Run one node after the other in this process."""
+
+    def open_executor(self) -> InlineExecutor[Node]:
+        """Return the executor that has no worker."""
+        return InlineExecutor()
+
+
+def check_plan(plan: Plan, catalog: DataCatalog) -> None:
+    """Refuse a plan that cannot be carried out.
+
+    Raises:
+        UnmetInputsError: with one line for everything that is missing or in conflict.
+    """
+    if not plan.is_valid:
+        found = obstacles(plan, catalog)
+        raise UnmetInputsError("\n".join(found))
+
+
+def _ledger_of(catalog: DataCatalog) -> Ledger:
+    if catalog.ledger is None:
+        catalog.ledger = MemoryLedger()
+    ledger: Ledger = catalog.ledger
+    return ledger
+
+
+def _refuse_generators(plan: Plan) -> None:
+    names = [step.node.name for step in plan.running if step.node.is_generator]
+    if names:
+        raise RunError(
+            f"generator nodes cannot save asynchronously: {', '.join(map(repr, names))}; run without is_async"
+        )

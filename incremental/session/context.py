@@ -1,0 +1,150 @@
+"""The context of a session: parameters, credentials and catalogs made from configuration. It runs nothing."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import MissingConfigError
+from incremental.secrets import Redactor
+
+if TYPE_CHECKING:
+    from incremental.io import DataCatalog
+
+_PATH_KEYS = ("filepath", "filename", "path")
+
+
+class Context:
+    """What a session knows of its project; subclass it and set ``CONTEXT_CLASS`` to change how.
+
+    Args:
+        project_path: the project folder; relative paths of the catalog begin there.
+        config_loader: where configuration comes from.
+        env: the environment asked for, None for the default one.
+        package_name: the package of the project, None for a project of one file.
+        hook_manager: hooks to call when a catalog is made, or None.
+        runtime_params: parameters given by the caller.
+        catalog_class: the class of ``DATA_CATALOG_CLASS``.
+        durable: whether saves survive a power cut.
+    """
+
+    def __init__(
+        self,
+        project_path: Path | str,
+        config_loader: Any,
+        env: str | None,
+        package_name: str | None,
+        hook_manager: Any = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        catalog_class: type[DataCatalog] | None = None,
+        durable: bool = True,
+    ) -> None:
+        self.project_path = Path(project_path)
+        self.config_loader = config_loader
+        self.env = env
+        self.runtime_params = dict(runtime_params or {})
+        self._package_name = package_name
+        self._hook_manager = hook_manager
+        self._catalog_class = catalog_class
+        self._durable = durable
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of base, environment and caller, merged; a copy of your own."""
+        return copy.deepcopy(self._parameters)
+
+    @functools.cached_property
+    def catalog(self) -> DataCatalog:
+        """A catalog to look around in; a run makes one of its own."""
+        return self.create_catalog()
+
+    @functools.cached_property
+    def redactor(self) -> Redactor:
+        """Takes the credentials of this project, and secret-like parameters, out of any text."""
+        return Redactor.of(self._credentials, self._parameters, self._catalog_config)
+
+    def create_catalog(
+        self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
+    ) -> DataCatalog:
+        """Make a new catalog from configuration and tell the hooks.
+
+        Args:
+            save_version: the version under which versioned datasets are saved.
+            load_versions: the version to load of versioned datasets, by name.
+
+        Raises:
+            DatasetError: entries that cannot be used; all at once, with file and line.
+        """
+        catalog = self._make_catalog(save_version, load_versions)
+        if self._hook_manager is not None:
+            self._hook_manager.hook.after_catalog_created(
+                catalog=catalog,
+                conf_catalog=self._catalog_config,
+                conf_creds=self._credentials,
+                parameters=self.params,
+                save_version=save_version,
+                load_versions=dict(load_versions or {}),
+            )
+        return catalog
+
+    def _make_catalog(
+        self, save_version: str | None, load_versions: Mapping[str, str] | None
+    ) -> DataCatalog:
+        from incremental.io import DataCatalog
+
+        kind = self._catalog_class or DataCatalog
+        return kind.from_config(
+            self._catalog_config,
+            self._credentials,
+            load_versions,
+            save_version,
+            parameters=self._parameters,
+            origin=self._origin,
+            durable=self._durable,
+        )
+
+    @functools.cached_property
+    def _parameters(self) -> dict[str, Any]:
+        return self._config("parameters") or dict(self.runtime_params)
+
+    @functools.cached_property
+    def _credentials(self) -> dict[str, Any]:
+        return self._config("credentials")
+
+    @functools.cached_property
+    def _catalog_config(self) -> dict[str, Any]:
+        root = str(self.project_path)
+        config = self._config("catalog")
+        for entry in config.values():
+            if isinstance(entry, dict):
+                _anchor_paths(entry, root)
+        return config
+
+    def _config(self, key: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self.config_loader[key]
+        except MissingConfigError:
+            return {}
+        return found
+
+    def _origin(self, name: str) -> str:
+        find = getattr(self.config_loader, "origin", None)
+        found = find("catalog", name) if find is not None else None
+        return str(found) if found else ""
+
+
+def _anchor_paths(entry: dict[str, Any], root: str) -> None:
+    """Make relative local paths of an entry, and of entries in it, begin at the project folder."""
+    for key, value in entry.items():
+        if isinstance(value, dict):
+            _anchor_paths(value, root)
+        elif key in _PATH_KEYS and isinstance(value, str) and _is_relative(value):
+            entry[key] = os.path.normpath(f"{root}/{value}")
+
+
+def _is_relative(path: str) -> bool:
+    return bool(path) and path[0] not in "/~" and "://" not in path and not os.path.isabs(path)  # noqa: PTH117

@@ -1,0 +1,382 @@
+"""Session: one opened project, planned and run any number of times. Planning and running are done elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import PlanMismatchError, SessionError
+from incremental.session.record import SessionRecord
+from incremental.session.request import Request
+from incremental.session.sealed import read_sealed, seal
+from incremental.state.history import History
+from incremental.state.ledger import FileLedger
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from incremental.events import Listener
+    from incremental.pipeline import Pipeline
+    from incremental.planner import Plan
+    from incremental.project import LoadedProject
+    from incremental.runner import AbstractRunner, RunResult
+    from incremental.session.context import Context
+    from incremental.session.execution import Execution
+    from incremental.session.sealed import Sealed
+
+
+class Session:
+    """One opened project. Use it as a context manager::
+
+        with Session.create(env="prod") as session:
+            session.run(tags=["train"], only_missing_outputs=True)
+
+    A session may run many times; each run has its own id and a catalog of its own.
+    """
+
+    def __init__(
+        self,
+        project: LoadedProject,
+        *,
+        save_on_close: bool = True,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        conf_source: str | None = None,
+    ) -> None:
+        self._loaded = project
+        self._save_on_close = save_on_close
+        self._env = env
+        self._runtime_params = dict(runtime_params or {})
+        self._conf_source = conf_source
+        self._closed = False
+        root = project.project.path
+        self._ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=project.is_durable)
+        self._record = SessionRecord(project.project, env, self._runtime_params)
+
+    @classmethod
+    def create(
+        cls,
+        project_path: str | Path | None = None,
+        save_on_close: bool = True,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        conf_source: str | None = None,
+    ) -> Session:
+        """Open a project.
+
+        Args:
+            project_path: a folder in the project, or the file of a one-file project; by default the
+                project around the working directory.
+            save_on_close: keep a record of the session in its store.
+            env: the environment of the configuration, such as ``prod``.
+            runtime_params: parameters on top of the configured ones; a dotted name reaches inside.
+            conf_source: the configuration folder, in place of the project's own.
+
+        Raises:
+            SessionError: there is no project, or an argument cannot be used.
+            ProjectError: settings or registry of the project fail.
+        """
+        from incremental.project import find_project, load
+
+        if runtime_params is not None and not isinstance(runtime_params, Mapping):
+            raise SessionError(
+                f"runtime_params is {type(runtime_params).__name__!r}; it must be a dict of parameter to value"
+            )
+        path = None if project_path is None else Path(project_path)
+        if path is not None and not path.exists():
+            raise SessionError(f"project path {str(path)!r} does not exist")
+        return cls(
+            load(find_project(path)),
+            save_on_close=save_on_close,
+            env=env,
+            runtime_params=runtime_params,
+            conf_source=conf_source,
+        )
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._record.note_error(error, self._scrub)
+        self.close()
+
+    @functools.cached_property
+    def session_id(self) -> str:
+        """A sortable timestamp that no other session or run of this project has, claimed when first asked for."""
+        return self.history.claim()
+
+    @property
+    def project(self) -> Any:
+        """The opened project: its folder, its package, or its file."""
+        return self._loaded.project
+
+    @property
+    def pipelines(self) -> Mapping[str, Pipeline]:
+        """The registered pipelines by name."""
+        return self._loaded.pipelines
+
+    @functools.cached_property
+    def history(self) -> History:
+        """The runs of this project, of all sessions."""
+        return History(self._ledger)
+
+    @functools.cached_property
+    def store(self) -> Any:
+        """The session store, as ``SESSION_STORE_CLASS`` says."""
+        settings = self._loaded.settings
+        arguments = {"path": str(self.project.path), "session_id": self.session_id}
+        arguments.update(settings.SESSION_STORE_ARGS)
+        try:
+            return settings.SESSION_STORE_CLASS(**arguments)
+        except TypeError as error:
+            raise SessionError(
+                f"SESSION_STORE_CLASS {settings.SESSION_STORE_CLASS.__qualname__!r} cannot be made: {error}; "
+                "its constructor takes path, session_id and what SESSION_STORE_ARGS has"
+            ) from error
+
+    def load_context(self) -> Context:
+        """Return the context: ``catalog``, ``params``, ``env``, ``project_path``, ``config_loader``.
+
+        Raises:
+            ConfigError: the configuration cannot be read.
+        """
+        return self._context
+
+    def plan(
+        self,
+        pipeline_name: str | None = None,
+        tags: Iterable[str] | None = None,
+        node_names: Iterable[str] | None = None,
+        from_nodes: Iterable[str] | None = None,
+        to_nodes: Iterable[str] | None = None,
+        from_inputs: Iterable[str] | None = None,
+        to_outputs: Iterable[str] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        namespaces: Iterable[str] | None = None,
+        only_missing_outputs: bool = False,
+        *,
+        pipeline_names: Iterable[str] | None = None,
+        force: Iterable[str] = (),
+        propagate: bool = False,
+        resume: bool = False,
+    ) -> Plan:
+        """Work out what ``run`` with the same arguments would do. Nothing is written.
+
+        An invalid plan is returned, not raised: look at ``Plan.is_valid``.
+        """
+        request = Request.of(
+            pipeline_name=pipeline_name,
+            pipeline_names=pipeline_names,
+            tags=tags,
+            node_names=node_names,
+            from_nodes=from_nodes,
+            to_nodes=to_nodes,
+            from_inputs=from_inputs,
+            to_outputs=to_outputs,
+            namespaces=namespaces,
+            load_versions=load_versions,
+            only_missing_outputs=only_missing_outputs,
+            force=force,
+            propagate=propagate,
+            resume=resume,
+        )
+        return self.plan_request(request)
+
+    def run(
+        self,
+        pipeline_name: str | None = None,
+        tags: Iterable[str] | None = None,
+        runner: AbstractRunner | None = None,
+        node_names: Iterable[str] | None = None,
+        from_nodes: Iterable[str] | None = None,
+        to_nodes: Iterable[str] | None = None,
+        from_inputs: Iterable[str] | None = None,
+        to_outputs: Iterable[str] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        namespaces: Iterable[str] | None = None,
+        only_missing_outputs: bool = False,
+        *,
+        pipeline_names: Iterable[str] | None = None,
+        force: Iterable[str] = (),
+        propagate: bool = False,
+        resume: bool = False,
+        listeners: Iterable[Listener] = (),
+    ) -> RunResult:
+        """Run a registered pipeline, or the part of it that the selectors leave.
+
+        Args:
+            pipeline_name: a registered pipeline; None for ``__default__``.
+            tags: only nodes with any of these tags.
+            runner: how to run; a ``SequentialRunner`` by default.
+            node_names: only these nodes.
+            from_nodes: only these nodes and what follows from them.
+            to_nodes: only these nodes and what leads to them.
+            from_inputs: only what follows from these datasets.
+            to_outputs: only what leads to these datasets.
+            load_versions: the version to load, by dataset.
+            namespaces: only nodes in these namespaces.
+            only_missing_outputs: only run nodes that have to run for no output to be missing.
+            pipeline_names: several registered pipelines at once.
+            force: nodes to run whatever is there.
+            propagate: also make again what is older than its inputs, and what follows from it.
+            resume: finish the last run that failed or was interrupted.
+            listeners: called with each event of the run.
+
+        Returns:
+            The free outputs by name; values of skipped and of persistent ones are loaded when indexed.
+
+        Raises:
+            SessionError: an argument that cannot be used, an unknown pipeline, a closed session.
+            SelectionError: a selector that names nothing.
+            UnmetInputsError: the plan cannot be carried out; nothing ran.
+            NodeRunError: a node failed; what it would have replaced is still there.
+        """
+        request = Request.of(
+            pipeline_name=pipeline_name,
+            pipeline_names=pipeline_names,
+            tags=tags,
+            node_names=node_names,
+            from_nodes=from_nodes,
+            to_nodes=to_nodes,
+            from_inputs=from_inputs,
+            to_outputs=to_outputs,
+            namespaces=namespaces,
+            load_versions=load_versions,
+            only_missing_outputs=only_missing_outputs,
+            force=force,
+            propagate=propagate,
+            resume=resume,
+        )
+        return self.run_request(request, runner, listeners)
+
+    def plan_request(self, request: Request) -> Plan:
+        """Plan a request that is already made: what ``plan`` does with its arguments."""
+        self._check_open()
+        return self._execution.plan(request)
+
+    def run_request(
+        self, request: Request, runner: AbstractRunner | None = None, listeners: Iterable[Listener] = ()
+    ) -> RunResult:
+        """Run a request that is already made: what ``run`` does with its arguments."""
+        return self._run(request, runner, listeners, None)
+
+    def seal(self, plan: Plan, request: Request) -> str:
+        """Return the text of a plan file, for ``run_sealed``."""
+        from incremental.session.execution import configuration_digest
+
+        return seal(plan, request, self._env, configuration_digest(self._context))
+
+    def run_sealed(
+        self,
+        text: str,
+        *,
+        replan: bool = False,
+        runner: AbstractRunner | None = None,
+        listeners: Iterable[Listener] = (),
+    ) -> RunResult:
+        """Run a plan file, after looking again whether the world is still as it was.
+
+        Args:
+            text: what ``seal`` returned.
+            replan: accept whatever changed.
+            runner: how to run.
+            listeners: called with each event of the run.
+
+        Raises:
+            PlanMismatchError: a verdict or a version would be another today, or the file is no plan.
+        """
+        from incremental.session.execution import configuration_digest
+
+        sealed = read_sealed(text)
+        if sealed.env != self._env:
+            raise PlanMismatchError(
+                f"the plan was made for environment {sealed.env or 'default'!r}, this is {self._env or 'default'!r}: "
+                "pass the same --env"
+            )
+        if not replan and sealed.configuration != configuration_digest(self._context):
+            raise PlanMismatchError("the parameters changed since the plan was made; accept it with --replan")
+        return self._run(sealed.request, runner, listeners, None if replan else sealed)
+
+    def close(self) -> None:
+        """Save the record of the session, unless told not to, and let go of the ledger."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._save_record()
+        finally:
+            self._ledger.close()
+
+    def _run(
+        self,
+        request: Request,
+        runner: AbstractRunner | None,
+        listeners: Iterable[Listener],
+        sealed: Sealed | None,
+    ) -> RunResult:
+        self._check_open()
+        run_id = self.session_id if not self._record.has_runs else self.history.claim()
+        executed = skipped = 0
+        status = "failed"
+        try:
+            result = self._execution.run(request, runner, self.session_id, run_id, listeners, sealed)
+            status, executed, skipped = "succeeded", len(result.executed), len(result.skipped)
+            return result
+        except Exception as error:
+            self._record.note_error(error, self._scrub)
+            raise
+        except BaseException:
+            status = "interrupted"
+            raise
+        finally:
+            self._record.note_run(run_id, status, executed, skipped)
+            self._save_record()
+
+    def _save_record(self) -> None:
+        if self._save_on_close:
+            self.store.save(self._record.as_dict(self.session_id))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("the session is closed; create a new one")
+
+    def _scrub(self, text: str) -> str:
+        return self._context.redactor.scrub(text)
+
+    @functools.cached_property
+    def _hooks(self) -> Any:
+        from incremental.hooks import create_hook_manager
+
+        settings = self._loaded.settings
+        return create_hook_manager(
+            settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS
+        )
+
+    @functools.cached_property
+    def _context(self) -> Context:
+        settings = self._loaded.settings
+        loader = self._loaded.config_loader(self._env, self._runtime_params, self._conf_source)
+        context: Context = settings.CONTEXT_CLASS(
+            project_path=self.project.path,
+            config_loader=loader,
+            env=self._env,
+            package_name=self.project.package_name,
+            hook_manager=self._hooks,
+            runtime_params=self._runtime_params,
+            catalog_class=settings.DATA_CATALOG_CLASS,
+            durable=self._loaded.is_durable,
+        )
+        if self._hooks is not None:
+            self._hooks.hook.after_context_created(context=context)
+        return context
+
+    @functools.cached_property
+    def _execution(self) -> Execution:
+        from incremental.session.execution import Execution
+
+        return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks)

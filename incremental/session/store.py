@@ -1,0 +1,92 @@
+"""Session stores: one record a session, kept where the project wants it. They do not know what is in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from incremental.errors import SessionError
+
+_SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
+
+
+class BaseSessionStore(ABC):
+    """Keeps the record of one session; subclass it and name the class in ``settings.py``.
+
+    ::
+
+        SESSION_STORE_CLASS = MyStore
+        SESSION_STORE_ARGS = {"bucket": "runs"}  # further constructor arguments
+
+    Args:
+        path: the project folder, unless ``SESSION_STORE_ARGS`` says otherwise.
+        session_id: names the record; it never contains a path.
+    """
+
+    def __init__(self, path: str, session_id: str) -> None:
+        self._path = path
+        self._session_id = session_id
+
+    @property
+    def session_id(self) -> str:
+        """The identifier of the session."""
+        return self._session_id
+
+    @abstractmethod
+    def save(self, data: dict[str, Any]) -> None:
+        """Keep the record, replacing the one of the same session."""
+
+    @abstractmethod
+    def read(self) -> dict[str, Any]:
+        """Return the record.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+
+class JSONSessionStore(BaseSessionStore):
+    """One readable file a session, ``.incremental/sessions/<session id>.json``, private to the user.
+
+    A record is replaced as a whole: a crash leaves the former one.
+
+    Raises:
+        SessionError: the session id is no plain name.
+    """
+
+    def __init__(self, path: str, session_id: str) -> None:
+        super().__init__(path, session_id)
+        if not _SAFE_ID.fullmatch(session_id) or ".." in session_id:
+            raise SessionError(f"session id {session_id!r} is no plain name: use letters, digits, '.', '_', '-'")
+        self._file = Path(path) / ".incremental" / "sessions" / f"{session_id}.json"
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the record as JSON; what JSON cannot express is written as text."""
+        from incremental.io.files.staging import write_atomically
+        from incremental.state.database import make_private_folder
+
+        make_private_folder(self._file.parent.parent)
+        self._file.parent.mkdir(mode=0o700, exist_ok=True)
+        text = json.dumps(data, indent=2, default=str, ensure_ascii=False)
+        write_atomically(self._file, f"{text}\n".encode())
+        self._file.chmod(0o600)
+
+    def read(self) -> dict[str, Any]:
+        """Return the record.
+
+        Raises:
+            FileNotFoundError: no session of this id was saved.
+            SessionError: the file is no record of ours.
+        """
+        try:
+            data = json.loads(self._file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"no record of session {self.session_id!r} at {self._file}") from None
+        except ValueError as error:
+            raise SessionError(f"the record {self._file} cannot be read: {error}") from error
+        if not isinstance(data, dict):
+            raise SessionError(f"the record {self._file} is no mapping")
+        return data
