@@ -1,4 +1,4 @@
-"""Where tasks run, as three questions: can it take more, take this one, which one ended. No scheduling here."""
+"""Where tasks run, in three questions: can it take more, take this one, which one ended. It orders nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Executor(ABC, Generic[Key]):
     def wait(self) -> Finished[Key]:
         """Return the next call that ends; there is at least one submitted."""
 
-    def close(self) -> None:  # noqa: B027 - nothing to do is a fine default
+    def close(self) -> None:
         """Stop and let go of everything, also after an error."""
 
     def __enter__(self) -> Executor[Key]:

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from incremental.errors import DatasetError
-from incremental.io.dataset import VERSIONED, AbstractDataset, Staged, Version
+from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
 from incremental.io.memory import CopyMode, MemoryDataset
 
 
@@ -50,11 +50,22 @@ class CachedDataset(AbstractDataset[Any, Any]):
         location: str | None = getattr(self._dataset, "location", None)
         return location
 
+    @property
+    def can_stage(self) -> bool:
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "can_stage", False))
+
     def stage(self, data: Any) -> Staged | None:
         """Stage with the wrapped dataset; the data is kept in memory once it is published."""
         stage = getattr(self._dataset, "stage", None)
         staged = None if stage is None else stage(data)
         return None if staged is None else _CachedSave(staged, self._cache, data)
+
+    def stage_chunks(self) -> ChunkStage[Any] | None:
+        """Begin an output in pieces with the wrapped dataset; the whole is read back when it is loaded."""
+        begin = getattr(self._dataset, "stage_chunks", None)
+        self._cache.release()
+        return None if begin is None else begin()
 
     def resolve_load_version(self) -> str | None:
         """Return the version that the wrapped dataset reads."""

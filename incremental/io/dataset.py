@@ -183,6 +183,11 @@ class AbstractDataset(ABC, Generic[In, Out]):
             return os.path.abspath(path)  # noqa: PTH100 (Path.resolve asks the disk)
         return strip_url(f"{protocol}://{path}")
 
+    @property
+    def can_stage(self) -> bool:
+        """Whether a save is whole before it is visible; False where the dataset writes in place."""
+        return False
+
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it; ``None``: this dataset writes in place."""
         return None

@@ -1,4 +1,4 @@
-"""Carry out plans: runners with Kedro's names over one scheduling loop. What runs is the planner's decision."""
+"""Carry out plans: runners with Kedro's names over one loop. What runs is the planner's decision."""
 
 from incremental.runner.loop import Surroundings
 from incremental.runner.result import RunResult

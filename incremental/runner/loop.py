@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import NodeRunError
-from incremental.events import Event, NodeFailed, NodeFinished, NodeSkipped, NodeStarted, RunFinished, RunStarted
+from incremental.events import (
+    Event,
+    NodeFailed,
+    NodeFinished,
+    NodeSkipped,
+    NodeStarted,
+    RunFinished,
+    RunStarted,
+)
 from incremental.runner.memory import Memory
 from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
@@ -73,13 +81,19 @@ class Loop:
             self._go_through()
             status = "failed" if self._failure else "succeeded"
         finally:
-            self._tell(RunFinished, self._around.run_id, status, len(self._executed), time.perf_counter() - begin)
+            self._tell(
+                RunFinished, self._around.run_id, status, len(self._executed), time.perf_counter() - begin
+            )
         if self._failure is not None:
             node, error = self._failure
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise NodeRunError(f"node {node.name!r} failed: {text}", node.name) from error
         return RunResult(
-            self._plan, self._catalog, self._memory.datasets(), self._around.run_id, self._catalog.save_version
+            self._plan,
+            self._catalog,
+            self._memory.datasets(),
+            self._around.run_id,
+            self._catalog.save_version,
         )
 
     def _open(self) -> None:

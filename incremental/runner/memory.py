@@ -1,4 +1,4 @@
-"""The values of a run that live in memory: each kept until its last reader has run. Files are not its part."""
+"""The values of a run that live in memory, each kept until its last reader has run. No files here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the outputs of a node visible, all or detectably none, and have the ledger know. It computes nothing."""
+"""Make the outputs of a node visible, all or detectably none, and tell the ledger. It computes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ class Publisher:
     """Begins, publishes and commits the outputs of one run, and keeps track of what was made from what."""
 
     def __init__(
-        self, plan: Plan, catalog: DataCatalog, ledger: Ledger, marks: Marks, run_id: str, *, durable: bool = True
+        self,
+        plan: Plan,
+        catalog: DataCatalog,
+        ledger: Ledger,
+        marks: Marks,
+        run_id: str,
+        *,
+        durable: bool = True,
     ) -> None:
         self._facts = plan.facts
         self._catalog = catalog

@@ -22,7 +22,12 @@ class RunResult(Mapping[str, Any]):
     """
 
     def __init__(
-        self, plan: Plan, catalog: DataCatalog, memory: Mapping[str, Any], run_id: str, save_version: str | None
+        self,
+        plan: Plan,
+        catalog: DataCatalog,
+        memory: Mapping[str, Any],
+        run_id: str,
+        save_version: str | None,
     ) -> None:
         self.plan = plan
         self.run_id = run_id

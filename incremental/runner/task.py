@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from incremental.io import DataCatalog
-    from incremental.io.dataset import Staged
+    from incremental.io.dataset import ChunkStage, Staged
     from incremental.pipeline import Node
 
 
@@ -98,10 +97,7 @@ def _load(task: Task, name: str) -> Any:
     if hooks is not None:
         hooks.hook.before_dataset_loaded(dataset_name=name, node=task.node)
     dataset = task.memory.get(name)
-    if dataset is not None:
-        data = dataset.load()
-    else:
-        data = task.catalog.load(name, version=task.versions.get(name))
+    data = dataset.load() if dataset is not None else task.catalog.load(name, version=task.versions.get(name))
     if hooks is not None:
         hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
     return data
@@ -156,7 +152,7 @@ def _save_outputs(task: Task, outputs: dict[str, Any], outcome: Outcome) -> None
             outcome.values[name] = data
             _keep_for_hooks(task, outcome, name, data)
     if task.is_async and len(persistent) > 1:
-        list(_in_threads(lambda item: _save(task, *item, outcome), persistent))
+        _in_threads(lambda item: _save(task, item[0], item[1], outcome), persistent)
         return
     for name, data in persistent:
         _save(task, name, data, outcome)
@@ -175,28 +171,39 @@ def _save(task: Task, name: str, data: Any, outcome: Outcome) -> None:
 
 def _save_chunks(task: Task, streams: Mapping[str, Iterator[Any]], outcome: Outcome) -> None:
     """Save what a generator yields chunk by chunk; staged outputs become visible only as a whole."""
-    with ExitStack() as unfinished:
-        stages: dict[str, Any] = {}
+    stages: dict[str, ChunkStage[Any]] = {}
+    try:
         for name in streams:
-            if name in task.persistent:
-                stage = task.catalog.stage_chunks(name)
-                if stage is not None:
-                    stages[name] = unfinished.enter_context(stage)
-                else:
-                    outcome.touched.add(name)
-                    task.catalog.reset(name)
-        for name, chunk in _interleaved(streams):
-            _before_save(task, name, chunk)
             if name not in task.persistent:
-                outcome.values[name] = chunk
-            elif name in stages:
-                stages[name].write(chunk)
+                continue
+            stage = task.catalog.stage_chunks(name)
+            if stage is not None:
+                stages[name] = stage
             else:
-                task.catalog.save(name, chunk)
-            if task.hooks is not None:
-                task.hooks.hook.after_dataset_saved(dataset_name=name, data=chunk, node=task.node)
+                outcome.touched.add(name)
+                task.catalog.reset(name)
+        for name, chunk in _interleaved(streams):
+            _save_chunk(task, name, chunk, stages, outcome)
         for name, stage in stages.items():
             outcome.staged[name] = stage.finish()
+    except BaseException:
+        for stage in stages.values():
+            stage.discard()
+        raise
+
+
+def _save_chunk(
+    task: Task, name: str, chunk: Any, stages: Mapping[str, ChunkStage[Any]], outcome: Outcome
+) -> None:
+    _before_save(task, name, chunk)
+    if name not in task.persistent:
+        outcome.values[name] = chunk
+    elif name in stages:
+        stages[name].write(chunk)
+    else:
+        task.catalog.save(name, chunk)
+    if task.hooks is not None:
+        task.hooks.hook.after_dataset_saved(dataset_name=name, data=chunk, node=task.node)
 
 
 def _interleaved(streams: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from incremental.errors import MissingConfigError
 from incremental.secrets import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from incremental.io import DataCatalog
 
 _PATH_KEYS = ("filepath", "filename", "path")
@@ -91,9 +92,7 @@ class Context:
             )
         return catalog
 
-    def _make_catalog(
-        self, save_version: str | None, load_versions: Mapping[str, str] | None
-    ) -> DataCatalog:
+    def _make_catalog(self, save_version: str | None, load_versions: Mapping[str, str] | None) -> DataCatalog:
         from incremental.io import DataCatalog
 
         kind = self._catalog_class or DataCatalog

@@ -1,11 +1,10 @@
-"""Plan and run one request in an opened project: selection, hooks, survey, plan, runner, history, in this order."""
+"""Plan and run one request: selection, hooks, survey, plan, runner, history. It opens no project."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,8 @@ from incremental.session.sealed import differences
 from incremental.state.history import RunRecord, StepRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from incremental.events import Listener
     from incremental.io import DataCatalog
     from incremental.pipeline import Pipeline
@@ -67,8 +68,13 @@ class Execution:
         return self._prepare(request, selected, catalog, owed).plan
 
     def run(
-        self, request: Request, runner: AbstractRunner | None, session_id: str, run_id: str,
-        listeners: Iterable[Listener] = (), sealed: Sealed | None = None,
+        self,
+        request: Request,
+        runner: AbstractRunner | None,
+        session_id: str,
+        run_id: str,
+        listeners: Iterable[Listener] = (),
+        sealed: Sealed | None = None,
     ) -> RunResult:
         """Run a request, or a sealed plan if the world still is as it was."""
         runner = _checked(runner)
@@ -87,12 +93,18 @@ class Execution:
         except Exception as error:
             self._call(
                 "on_pipeline_error",
-                error=error, run_params=about, pipeline=selected.pipeline, catalog=catalog,
+                error=error,
+                run_params=about,
+                pipeline=selected.pipeline,
+                catalog=catalog,
             )
             raise
         self._call(
             "after_pipeline_run",
-            run_params=about, run_result=result, pipeline=selected.pipeline, catalog=catalog,
+            run_params=about,
+            run_result=result,
+            pipeline=selected.pipeline,
+            catalog=catalog,
         )
         return result
 
@@ -102,7 +114,9 @@ class Execution:
         known = self._pipelines
         unknown = [name for name in names if name not in known]
         if unknown:
-            hints = "; ".join(f"pipeline {name!r} is not registered{did_you_mean(name, known)}" for name in unknown)
+            hints = "; ".join(
+                f"pipeline {name!r} is not registered{did_you_mean(name, known)}" for name in unknown
+            )
             there = ", ".join(sorted(known)) or "none"
             raise SessionError(f"{hints}\nregistered pipelines: {there}")
         whole = known[names[0]]
@@ -123,8 +137,13 @@ class Execution:
         return Prepared(plan, catalog, marks)
 
     def _carry_out(
-        self, prepared: Prepared, runner: AbstractRunner, session_id: str, run_id: str,
-        request: Request, listeners: Iterable[Listener],
+        self,
+        prepared: Prepared,
+        runner: AbstractRunner,
+        session_id: str,
+        run_id: str,
+        request: Request,
+        listeners: Iterable[Listener],
     ) -> RunResult:
         plan = prepared.plan
         steps = tuple(
@@ -219,7 +238,9 @@ def _check_sealed(sealed: Sealed, fresh: Plan) -> None:
     found = differences(sealed.bind(fresh.selected.whole), fresh)
     if found:
         lines = "\n".join(found)
-        raise PlanMismatchError(f"the world changed since the plan was made:\n{lines}\naccept it with --replan")
+        raise PlanMismatchError(
+            f"the world changed since the plan was made:\n{lines}\naccept it with --replan"
+        )
 
 
 def _checked(runner: object) -> AbstractRunner:
@@ -228,7 +249,7 @@ def _checked(runner: object) -> AbstractRunner:
     if isinstance(runner, type):
         raise SessionError(f"runner {runner.__name__!r} is a class; pass an instance: {runner.__name__}()")
     if not isinstance(runner, AbstractRunner):
-        raise SessionError(f"runner is {type(runner).__name__!r}; it must be a runner such as SequentialRunner()")
+        raise SessionError(
+            f"runner is {type(runner).__name__!r}; it must be a runner such as SequentialRunner()"
+        )
     return runner
-
-

@@ -7,12 +7,13 @@ import getpass
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from incremental.secrets import mask, mask_argv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from incremental.project import Project
 
 

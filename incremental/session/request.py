@@ -1,4 +1,4 @@
-"""What the caller of ``run`` or ``plan`` asked for, checked and in one value. It selects and plans nothing."""
+"""What the caller of ``run`` or ``plan`` asked for, in one checked value. It selects and plans nothing."""
 
 from __future__ import annotations
 

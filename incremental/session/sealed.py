@@ -1,9 +1,8 @@
-"""Plan files: a plan with what it was asked for, so that it can be run later or not at all. No planning here."""
+"""Plan files: a plan with what it was asked for, to be run later as it is or not at all. No planning here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from incremental.planner import Plan, Verdict
 from incremental.session.request import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from incremental.pipeline import Pipeline
 
 FORMAT = "incremental-sealed-plan/1"
@@ -67,12 +68,17 @@ def read_sealed(text: str) -> Sealed:
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
-            raise PlanMismatchError(f"the plan file has format {document['format']!r}, not {FORMAT!r}: plan again")
+            raise PlanMismatchError(
+                f"the plan file has format {document['format']!r}, not {FORMAT!r}: plan again"
+            )
         canonical = json.dumps(document["plan"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         if xxhash.xxh3_128_hexdigest(canonical.encode()) != document["digest"]:
             raise PlanMismatchError("the plan file was changed after it was written: plan again")
         return Sealed(
-            Request.from_dict(document["request"]), document["env"], document["configuration"], document["plan"]
+            Request.from_dict(document["request"]),
+            document["env"],
+            document["configuration"],
+            document["plan"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, PlanMismatchError):

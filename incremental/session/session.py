@@ -1,4 +1,4 @@
-"""Session: one opened project, planned and run any number of times. Planning and running are done elsewhere."""
+"""One opened project, planned and run any number of times. Planning and running are done elsewhere."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Session:
 
         if runtime_params is not None and not isinstance(runtime_params, Mapping):
             raise SessionError(
-                f"runtime_params is {type(runtime_params).__name__!r}; it must be a dict of parameter to value"
+                f"runtime_params is {type(runtime_params).__name__!r}; it must be a dict of parameter values"
             )
         path = None if project_path is None else Path(project_path)
         if path is not None and not path.exists():
@@ -107,7 +107,7 @@ class Session:
 
     @functools.cached_property
     def session_id(self) -> str:
-        """A sortable timestamp that no other session or run of this project has, claimed when first asked for."""
+        """A sortable timestamp that nothing else of this project has, claimed when first asked for."""
         return self.history.claim()
 
     @property
@@ -295,8 +295,8 @@ class Session:
         sealed = read_sealed(text)
         if sealed.env != self._env:
             raise PlanMismatchError(
-                f"the plan was made for environment {sealed.env or 'default'!r}, this is {self._env or 'default'!r}: "
-                "pass the same --env"
+                f"the plan was made for environment {sealed.env or 'default'!r}, "
+                f"this is {self._env or 'default'!r}: pass the same --env"
             )
         if not replan and sealed.configuration != configuration_digest(self._context):
             raise PlanMismatchError("the parameters changed since the plan was made; accept it with --replan")
@@ -353,9 +353,7 @@ class Session:
         from incremental.hooks import create_hook_manager
 
         settings = self._loaded.settings
-        return create_hook_manager(
-            settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS
-        )
+        return create_hook_manager(settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS)
 
     @functools.cached_property
     def _context(self) -> Context:

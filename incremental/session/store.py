@@ -60,7 +60,9 @@ class JSONSessionStore(BaseSessionStore):
     def __init__(self, path: str, session_id: str) -> None:
         super().__init__(path, session_id)
         if not _SAFE_ID.fullmatch(session_id) or ".." in session_id:
-            raise SessionError(f"session id {session_id!r} is no plain name: use letters, digits, '.', '_', '-'")
+            raise SessionError(
+                f"session id {session_id!r} is no plain name: use letters, digits, '.', '_', '-'"
+            )
         self._file = Path(path) / ".incremental" / "sessions" / f"{session_id}.json"
 
     def save(self, data: dict[str, Any]) -> None:

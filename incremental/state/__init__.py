@@ -1,4 +1,4 @@
-"""What outlives a run: the ledger of outputs, the marks beside them, the history of runs. No planning, no running."""
+"""What outlives a run: ledger of outputs, marks beside them, history of runs. It plans and runs nothing."""
 
 from incremental.state.history import History, RunRecord, StepRecord
 from incremental.state.ledger import FileLedger, Ledger, Marks, MemoryLedger, Output

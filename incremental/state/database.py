@@ -1,4 +1,4 @@
-"""The SQLite file under ``.incremental/``: opening it to write, and reading it without leaving a trace. No queries."""
+"""The SQLite file under ``.incremental/``: open it to write, or to read without a trace. No queries."""
 
 from __future__ import annotations
 

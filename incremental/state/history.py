@@ -80,7 +80,15 @@ class History:
         with self._ledger.transaction() as connection:
             connection.execute(
                 "INSERT INTO run VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, NULL)",
-                (run.run_id, run.session_id, run.started, os.getpid(), socket.gethostname(), request, run.skipped),
+                (
+                    run.run_id,
+                    run.session_id,
+                    run.started,
+                    os.getpid(),
+                    socket.gethostname(),
+                    request,
+                    run.skipped,
+                ),
             )
             connection.executemany("INSERT INTO step VALUES (?, ?, ?, ?, 'planned', NULL, NULL)", steps)
 
@@ -119,14 +127,13 @@ class History:
             return None if row is None else _record(row, _steps(connection, run_id))
 
 
-_SELECT_RUN = (
-    "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
-)
+_SELECT_RUN = "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
 
 
 def _steps(connection: sqlite3.Connection, run_id: str) -> Iterable[StepRecord]:
     rows = connection.execute(
-        "SELECT node, reason, status, started, seconds FROM step WHERE run_id = ? ORDER BY position", (run_id,)
+        "SELECT node, reason, status, started, seconds FROM step WHERE run_id = ? ORDER BY position",
+        (run_id,),
     )
     return [StepRecord(*row) for row in rows]
 

@@ -1,20 +1,20 @@
-"""The record of which outputs were begun and which were committed, from what. It never touches the data itself."""
+"""The record of which outputs were begun and committed, and from what. It never touches the data itself."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import sqlite3
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from incremental.state.database import open_for_reading, open_for_writing
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class MemoryLedger:
         self._reads: dict[str, dict[str, str]] = {}
         self._count = itertools.count(1)
 
-    def begin(self, run_id: str, node: str, outputs: Sequence[Output]) -> None:  # noqa: ARG002
+    def begin(self, run_id: str, node: str, outputs: Sequence[Output]) -> None:
         """See :class:`Ledger`."""
         self._begun.update(output.location for output in outputs)
 
@@ -136,7 +136,18 @@ class FileLedger:
             key = self._key(out.location)
             keys.append((key,))
             rows.append(
-                (key, out.dataset, generation, run_id, node, out.version, out.size, out.mtime_ns, out.inode, now)
+                (
+                    key,
+                    out.dataset,
+                    generation,
+                    run_id,
+                    node,
+                    out.version,
+                    out.size,
+                    out.mtime_ns,
+                    out.inode,
+                    now,
+                )
             )
             lineage += [(key, self._key(location), was) for location, was in reads.items()]
         with self.transaction() as connection:
@@ -159,7 +170,9 @@ class FileLedger:
             if connection is None:
                 return Marks()
             begun, generations = set(), {}
-            for key, state, generation in connection.execute("SELECT location, state, generation FROM output"):
+            for key, state, generation in connection.execute(
+                "SELECT location, state, generation FROM output"
+            ):
                 location = self.location(key)
                 generations[location] = generation
                 if state == "begun":

@@ -22,16 +22,18 @@ def apply_marks(facts: Facts, marks: Marks, made: Collection[str]) -> Facts:
         made: the datasets that some node of the pipeline writes; only those are expected in a ledger.
     """
     locations, states = facts.locations, facts.states
-    begun = {
-        name: State.INCOMPLETE
-        for name, location in locations.items()
-        if location in marks.begun and states[name] is State.PRESENT
-    } if marks.begun else {}
+    begun = (
+        {
+            name: State.INCOMPLETE
+            for name, location in locations.items()
+            if location in marks.begun and states[name] is State.PRESENT
+        }
+        if marks.begun
+        else {}
+    )
     known = marks.generations or {}
     unproven = frozenset(
-        name
-        for name in made
-        if states.get(name) is State.PRESENT and locations.get(name) not in known
+        name for name in made if states.get(name) is State.PRESENT and locations.get(name) not in known
     )
     return dataclasses.replace(
         facts,

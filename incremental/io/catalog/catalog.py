@@ -1,4 +1,4 @@
-"""DataCatalog: the datasets of a project by name, each built when it is first used. It knows no graph and no run."""
+"""The datasets of a project by name, each built when it is first used. It knows no graph and no run."""
 
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ class DataCatalog(Mapping[str, Any]):
         """
         dataset = self[name]
         if not hasattr(dataset, "confirm"):
-            raise DatasetError(f"dataset {name!r} cannot be confirmed: {type(dataset).__name__} has no 'confirm'")
+            raise DatasetError(
+                f"dataset {name!r} cannot be confirmed: {type(dataset).__name__} has no 'confirm'"
+            )
         self._calling(name, dataset.confirm)
 
     def filter(

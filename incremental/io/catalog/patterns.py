@@ -1,4 +1,4 @@
-"""Name patterns of a catalog: ``{namespace}.{table}`` stands for many entries. It knows no datasets, only names."""
+"""Name patterns of a catalog: ``{namespace}.{table}`` stands for many entries. It knows names only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn catalog configuration into entries: explicit ones, those of a pattern, their credentials. Builds no dataset."""
+"""Turn catalog configuration into entries: explicit, by pattern, with credentials. It builds no dataset."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Ask the world once which datasets are there: one listing a folder, one request a prefix. It decides nothing."""
+"""Ask the world once what is there: one listing a folder, one request a prefix. It decides nothing."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from incremental.planner.facts import Facts, State
 from incremental.secrets import Redactor, strip_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from incremental.io.catalog.catalog import DataCatalog
 
@@ -86,7 +85,7 @@ class _Notes:
     remote: dict[tuple[str, str], tuple[Storage, str, list[_Question]]] = field(default_factory=dict)
 
     def take(self, name: str) -> None:
-        """Note one dataset: its state where that is known at once, a question where a folder must be listed."""
+        """Note the state of one dataset, or a question where a folder must be listed for it."""
         if is_parameter(name):
             if not self.catalog.has_parameter(name):
                 self.absent_parameters.add(name)

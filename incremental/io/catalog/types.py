@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.files.registry import KNOWN_ARGUMENTS, SHORT_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 _PREFIXES = ("incremental.io.", "kedro_datasets.", "kedro.io.")
 _OF_THE_CATALOG = frozenset({"type", "versioned", "version"})
 
 
-def builtin_type(kind: Any, keys: Collection[str]) -> str | None:
+def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
     """Return the dotted path of our class for a type, or None where another class answers.
 
     A short name is ours unless its entry has arguments that we do not know and kedro-datasets, which
@@ -27,18 +29,18 @@ def builtin_type(kind: Any, keys: Collection[str]) -> str | None:
         return kind if kind in KNOWN_ARGUMENTS else None
     if keys <= KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG:
         return path
-    return None if kind not in ("MemoryDataset", "CachedDataset") and _is_installed("kedro_datasets") else path
+    return (
+        None if kind not in ("MemoryDataset", "CachedDataset") and _is_installed("kedro_datasets") else path
+    )
 
 
-def unknown_arguments(path: str, keys: Collection[str]) -> list[str]:
+def unknown_arguments(path: str, keys: AbstractSet[str]) -> list[str]:
     """Return a phrase for each argument that one of our own classes does not take."""
     known = KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
-    return [
-        f"{key!r} is no argument{did_you_mean(key, known)}" for key in keys if key not in known
-    ]
+    return [f"{key!r} is no argument{did_you_mean(key, known)}" for key in keys if key not in known]
 
 
-def find_class(kind: Any, keys: Collection[str] = ()) -> type[Any]:
+def find_class(kind: Any, keys: AbstractSet[str] = frozenset()) -> type[Any]:
     """Return the class that a type names: ours, ``kedro_datasets``', or one by its dotted path.
 
     Raises:

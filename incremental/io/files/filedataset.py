@@ -101,6 +101,11 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
             return os.path.abspath(self._path)
         return strip_url(self._path)
 
+    @property
+    def can_stage(self) -> bool:
+        """True, unless a subclass stores the data by code of its own."""
+        return not self._saves_otherwise()
+
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it.
 
