@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from incremental.errors import NodeError
 from incremental.pipeline.naming import dataset_names, default_name, label, word
-from incremental.pipeline.results import name_results
+from incremental.pipeline.results import name_results, who
 from incremental.pipeline.signature import (
     accepts,
     arguments,
@@ -178,13 +178,9 @@ class Node:
         """
         values = {} if inputs is None else inputs
         if not isinstance(values, Mapping):
-            raise NodeError(
-                f"node {str(self)!r} takes its inputs as a dictionary, not as {type(values).__name__!r}"
-            )
+            raise NodeError(f"{who(self)} takes its inputs as a dictionary, not as {type(values).__name__!r}")
         if values.keys() != set(self._reads):
-            raise NodeError(
-                f"node {str(self)!r} needs the inputs {sorted(self._reads)}, but got {sorted(values)}"
-            )
+            raise NodeError(f"{who(self)} needs the inputs {sorted(self._reads)}, but got {sorted(values)}")
         if isinstance(self._inputs, dict):
             result = self._func(**{key: values[name] for key, name in self._inputs.items()})
         else:

@@ -6,7 +6,7 @@ import warnings
 from collections import deque
 from collections.abc import Mapping
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from incremental.errors import NodeError
 
@@ -16,7 +16,24 @@ if TYPE_CHECKING:
 Outputs: TypeAlias = "str | tuple[str, ...] | dict[str, str] | None"
 
 
-def name_results(value: Any, outputs: Outputs, node: object, chunked: bool) -> dict[str, Any]:
+class Named(Protocol):
+    """What a message needs to know of a node."""
+
+    @property
+    def name(self) -> str:
+        """The node's whole name."""
+
+    @property
+    def func_name(self) -> str:
+        """The name of its function."""
+
+
+def who(node: Named) -> str:
+    """Return the node's name and its function's, for a message."""
+    return f"node {node.name!r} (function {node.func_name!r})"
+
+
+def name_results(value: Any, outputs: Outputs, node: Named, chunked: bool) -> dict[str, Any]:
     """Return output names with their values.
 
     ``chunked`` says that the node is a generator function. A generator is not advanced here: each
@@ -36,21 +53,21 @@ def name_results(value: Any, outputs: Outputs, node: object, chunked: bool) -> d
     return _take_apart(value, outputs, node)
 
 
-def _ignore(value: Any, node: object) -> None:
+def _ignore(value: Any, node: Named) -> None:
     if value is None:
         return
     if isinstance(value, GeneratorType):
         deque(value, maxlen=0)  # its effects are what the node is for
         return
     warnings.warn(
-        f"node {str(node)!r} has no outputs, so the {type(value).__name__!r} it returned is ignored; "
+        f"{who(node)} has no outputs, so the {type(value).__name__!r} it returned is ignored; "
         f"name an output to keep it",
         UserWarning,
         stacklevel=4,
     )
 
 
-def _take_apart(value: Any, outputs: tuple[str, ...] | dict[str, str], node: object) -> dict[str, Any]:
+def _take_apart(value: Any, outputs: tuple[str, ...] | dict[str, str], node: Named) -> dict[str, Any]:
     bind: Any = _by_key if isinstance(outputs, dict) else _by_position
     bound: dict[str, Any] = bind(value, outputs, node)
     for name, each in bound.items():
@@ -59,23 +76,23 @@ def _take_apart(value: Any, outputs: tuple[str, ...] | dict[str, str], node: obj
     return bound
 
 
-def _by_position(value: Any, outputs: tuple[str, ...], node: object) -> dict[str, Any]:
+def _by_position(value: Any, outputs: tuple[str, ...], node: Named) -> dict[str, Any]:
     if not isinstance(value, (list, tuple)):
         raise NodeError(
-            f"node {str(node)!r} must return a list or tuple of {len(outputs)} values, one for each of "
+            f"{who(node)} must return a list or tuple of {len(outputs)} values, one for each of "
             f"{list(outputs)}, but returned {type(value).__name__!r}"
         )
     if len(value) != len(outputs):
         raise NodeError(
-            f"node {str(node)!r} returned {len(value)} values for its {len(outputs)} outputs {list(outputs)}"
+            f"{who(node)} returned {len(value)} values for its {len(outputs)} outputs {list(outputs)}"
         )
     return dict(zip(outputs, value, strict=True))
 
 
-def _by_key(value: Any, outputs: dict[str, str], node: object) -> dict[str, Any]:
+def _by_key(value: Any, outputs: dict[str, str], node: Named) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise NodeError(
-            f"node {str(node)!r} must return a dictionary with the keys {list(outputs)}, "
+            f"{who(node)} must return a dictionary with the keys {list(outputs)}, "
             f"but returned {type(value).__name__!r}"
         )
     if value.keys() != outputs.keys():
@@ -83,13 +100,13 @@ def _by_key(value: Any, outputs: dict[str, str], node: object) -> dict[str, Any]
         surplus = [key for key in value if key not in outputs]
         faults = [f"lacks {missing}"] * bool(missing) + [f"has {surplus} besides"] * bool(surplus)
         raise NodeError(
-            f"node {str(node)!r} must return a dictionary with the keys {list(outputs)}, "
+            f"{who(node)} must return a dictionary with the keys {list(outputs)}, "
             f"but what it returned {' and '.join(faults)}"
         )
     return {name: value[key] for key, name in outputs.items()}
 
 
-def _checked(chunks: Generator[Any, None, Any], output: str, node: object) -> Iterator[Any]:
+def _checked(chunks: Generator[Any, None, Any], output: str, node: Named) -> Iterator[Any]:
     try:
         for chunk in chunks:
             if chunk is None:
@@ -99,9 +116,9 @@ def _checked(chunks: Generator[Any, None, Any], output: str, node: object) -> It
         chunks.close()
 
 
-def _none_for(output: str, node: object) -> NodeError:
+def _none_for(output: str, node: Named) -> NodeError:
     return NodeError(
-        f"node {str(node)!r} gave None for its output {output!r}; return a value, "
+        f"{who(node)} gave None for its output {output!r}; return a value, "
         f"or declare no output if there is none"
     )
 
@@ -114,7 +131,7 @@ class _Deal:
     """
 
     def __init__(
-        self, chunks: Generator[Any, None, Any], outputs: tuple[str, ...] | dict[str, str], node: object
+        self, chunks: Generator[Any, None, Any], outputs: tuple[str, ...] | dict[str, str], node: Named
     ) -> None:
         self._chunks = chunks
         self._outputs = outputs
