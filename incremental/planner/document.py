@@ -18,8 +18,8 @@ FORMAT = "incremental-plan/1"
 
 
 def dump(plan: Plan) -> str:
-    """Return the canonical JSON of a plan: sorted keys, no spaces, nothing that depends on time or hash seed."""
-    return json.dumps(as_dict(plan), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return the canonical JSON of a plan: sorted keys, ASCII, nothing that depends on time or hash seed."""
+    return json.dumps(as_dict(plan), sort_keys=True, separators=(",", ":"))
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:
@@ -64,33 +64,61 @@ def load(text: str, pipeline: Pipeline) -> Plan:
                 "plan again"
             )
         return _plan_of(document, pipeline)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, PlanMismatchError):
-            raise
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise PlanMismatchError(f"this is no plan of ours: {type(error).__name__}: {error}") from error
 
 
 def _plan_of(document: dict[str, Any], pipeline: Pipeline) -> Plan:
-    selection = Selection(**{key: tuple(words) for key, words in document["selection"].items()})
-    selected = select(pipeline, selection, document["forced"])
-    node_by_name = {node.name: node for node in selected.pipeline.nodes}
+    selection = Selection(**{key: _words(words) for key, words in document["selection"].items()})
+    selected = select(pipeline, selection, _words(document["forced"]))
+    names = [step["node"] for step in document["steps"]]
+    if names != [node.name for node in selected.pipeline.nodes]:
+        raise PlanMismatchError(
+            "the plan's steps are not the nodes that its selection picks: tags or namespaces changed since; "
+            "plan again"
+        )
     return Plan(
         mode=Mode(document["mode"]),
         selected=selected,
         facts=_facts_of(document["facts"]),
         steps=tuple(
-            Step(
-                node_by_name[step["node"]],
-                Verdict(step["verdict"]),
-                tuple(_reason_of(reason) for reason in step["reasons"]),
-            )
-            for step in document["steps"]
+            Step(node, Verdict(step["verdict"]), tuple(_reason_of(reason) for reason in step["reasons"]))
+            for node, step in zip(selected.pipeline.nodes, document["steps"], strict=True)
         ),
-        unmet=tuple(Unmet(**{**gap, "state": State(gap["state"])}) for gap in document["unmet"]),
-        suspects=tuple(Suspect(each["dataset"], tuple(each["inputs"])) for each in document["suspects"]),
-        conflicts=tuple(document["conflicts"]),
-        warnings=tuple(document["warnings"]),
+        unmet=tuple(_unmet_of(gap) for gap in document["unmet"]),
+        suspects=tuple(
+            Suspect(_word(each["dataset"]), _words(each["inputs"])) for each in document["suspects"]
+        ),
+        conflicts=_words(document["conflicts"]),
+        warnings=_words(document["warnings"]),
     )
+
+
+def _unmet_of(gap: dict[str, Any]) -> Unmet:
+    location, producer = gap["location"], gap["producer"]
+    return Unmet(
+        dataset=_word(gap["dataset"]),
+        node=_word(gap["node"]),
+        state=State(gap["state"]),
+        location=None if location is None else _word(location),
+        producer=None if producer is None else _word(producer),
+    )
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _words(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is no list")
+    return tuple([_word(value) for value in values])
+
+
+def _word_by_name(values: dict[str, object]) -> dict[str, str]:
+    return {name: _word(value) for name, value in values.items()}
 
 
 def _reason_as_dict(reason: Reason) -> dict[str, Any]:
@@ -98,7 +126,7 @@ def _reason_as_dict(reason: Reason) -> dict[str, Any]:
 
 
 def _reason_of(reason: dict[str, Any]) -> Reason:
-    return Reason(Cause(reason["cause"]), tuple(reason["datasets"]), tuple(reason["nodes"]))
+    return Reason(Cause(reason["cause"]), _words(reason["datasets"]), _words(reason["nodes"]))
 
 
 def _facts_as_dict(facts: Facts) -> dict[str, Any]:
@@ -117,11 +145,11 @@ def _facts_as_dict(facts: Facts) -> dict[str, Any]:
 def _facts_of(facts: dict[str, Any]) -> Facts:
     return Facts(
         states={name: State(state) for name, state in facts["states"].items()},
-        locations=facts["locations"],
-        versions=facts["versions"],
-        pins=facts["pins"],
-        untestable=facts["untestable"],
-        outdated={name: tuple(inputs) for name, inputs in facts["outdated"].items()},
-        unproven=frozenset(facts["unproven"]),
-        absent_parameters=frozenset(facts["absent_parameters"]),
+        locations=_word_by_name(facts["locations"]),
+        versions=_word_by_name(facts["versions"]),
+        pins=_word_by_name(facts["pins"]),
+        untestable=_word_by_name(facts["untestable"]),
+        outdated={name: _words(inputs) for name, inputs in facts["outdated"].items()},
+        unproven=frozenset(_words(facts["unproven"])),
+        absent_parameters=frozenset(_words(facts["absent_parameters"])),
     )
