@@ -1,4 +1,4 @@
-"""Decide which nodes run: pure functions from a selection and facts to a plan. Opens nothing, logs nothing."""
+"""Decide which nodes run: pure functions from a selection and facts to a plan. Opens and logs nothing."""
 
 from incremental.planner.facts import Facts, State
 from incremental.planner.missing import plan_all, plan_missing

@@ -1,11 +1,11 @@
-"""What running one node drags along: backwards to what it needs, forwards to what it outdates. No policy here."""
+"""What running a node drags along: backwards what it needs, forwards what it outdates. No policy here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from incremental.pipeline.transcoding import base_name, is_parameter
-from incremental.planner.facts import AVAILABLE, IN_MEMORY, State
+from incremental.planner.facts import AVAILABLE, State
 from incremental.planner.plan import Cause, Reason, Unmet
 
 if TYPE_CHECKING:
@@ -36,24 +36,25 @@ def close_backwards(selected: Selected, wanted: Reasons, facts: Facts) -> tuple[
     if not running:
         return running, ()
     unmet: list[Unmet] = []
-    needs: dict[str, dict[str, list[str]]] = {}  # producer -> dataset -> its running readers
+    needs: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # producer -> its datasets, their readers
     producers = selected.pipeline.producers
+    states = facts.states
     for node in reversed(selected.pipeline.nodes):
         if needed := needs.get(node.name):
-            readers = tuple(dict.fromkeys(name for names in needed.values() for name in names))
-            reason = Reason(Cause.NEEDED, tuple(needed), readers)
+            reason = Reason(Cause.NEEDED, tuple(reversed(needed[0])), tuple(reversed(needed[1])))
             running[node.name] = (*running.get(node.name, ()), reason)
         elif node.name not in running:
             continue
-        for name in node.reads:
-            if facts.states.get(name) in AVAILABLE:
+        for name in reversed(node.reads):
+            if states.get(name) in AVAILABLE:
                 continue
             producer = producers.get(base_name(name))
-            if producer is not None:
-                if not is_parameter(name):
-                    needs.setdefault(producer.name, {}).setdefault(name, []).append(node.name)
-            elif (gap := _gap(name, node, selected.whole, facts)) is not None:
-                unmet.append(gap)
+            if producer is None:
+                if (gap := _gap(name, node, selected.whole, facts)) is not None:
+                    unmet.append(gap)
+            elif not is_parameter(name):
+                datasets, readers = needs.setdefault(producer.name, ({}, {}))
+                datasets[name] = readers[node.name] = None
     return running, tuple(reversed(unmet))
 
 
@@ -74,35 +75,42 @@ def _gap(name: str, node: Node, whole: Pipeline, facts: Facts) -> Unmet | None:
     return Unmet(name, node.name, state, facts.locations.get(name), producer)
 
 
-def moved_datasets(pipeline: Pipeline, running: Mapping[str, tuple[Reason, ...]], facts: Facts) -> set[str]:
-    """Return the base names of the datasets whose content this plan may change.
+def stale_readers(
+    pipeline: Pipeline, running: Mapping[str, tuple[Reason, ...]], facts: Facts
+) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """Yield each node that does not run although it reads something that will change, with those inputs.
+
+    One pass in topological order. A node that the caller puts into ``running`` while it is yielded counts
+    as running from then on.
+    """
+    if not running or len(running) == len(pipeline.nodes):
+        return
+    changing: set[str] = set()
+    for node in pipeline.nodes:
+        inputs = tuple([name for name in node.reads if base_name(name) in changing]) if changing else ()
+        if inputs and node.name not in running:
+            yield node, inputs
+        reasons = running.get(node.name, ())
+        if inputs or reasons:
+            changing.update(_changing_outputs(node, bool(inputs), reasons, facts))
+
+
+def _changing_outputs(
+    node: Node, reads_change: bool, reasons: tuple[Reason, ...], facts: Facts
+) -> Iterator[str]:
+    """Yield the base names of the outputs whose content this plan may change.
 
     A running node changes what it persists. What lives in memory is made again from the same inputs,
     so it changes only with them, or where the node itself is run for a reason of its own.
     """
-    moved: set[str] = set()
-    if not running:
-        return moved
-    for node in pipeline.nodes:
-        reasons = running.get(node.name, ())
-        wholly = any(reason.cause in _CHANGES_ITS_RESULT for reason in reasons)
-        through = wholly or any(base_name(name) in moved for name in node.reads)
-        for name in node.writes:
-            in_memory = facts.state(name) in IN_MEMORY
-            if (through and in_memory) or (reasons and not in_memory) or wholly:
-                moved.add(base_name(name))
-    return moved
-
-
-def outdated_readers(
-    pipeline: Pipeline, running: Mapping[str, tuple[Reason, ...]], moved: set[str]
-) -> Iterator[tuple[Node, tuple[str, ...]]]:
-    """Yield each node that does not run although it reads something that moves, with those inputs."""
-    if not moved:
-        return
-    for node in pipeline.nodes:
-        if node.name in running:
-            continue
-        names = tuple(name for name in node.reads if base_name(name) in moved)
-        if names:
-            yield node, names
+    anew = reads_change or any(reason.cause in _CHANGES_ITS_RESULT for reason in reasons)
+    for name in node.writes:
+        state = facts.state(name)
+        if state is State.EPHEMERAL:
+            changes = anew
+        elif state is State.HANDED_IN:
+            changes = anew and bool(reasons)
+        else:
+            changes = bool(reasons)
+        if changes:
+            yield base_name(name)

@@ -1,4 +1,4 @@
-"""What makes a plan impossible or doubtful besides missing inputs: pins and shared locations. Finds, never repairs."""
+"""What else makes a plan impossible or doubtful: pins, formats, shared locations. Finds, never repairs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from incremental.pipeline.transcoding import base_name, is_parameter
-from incremental.planner.facts import AVAILABLE
+from incremental.pipeline.transcoding import SEPARATOR, base_name, is_parameter
+from incremental.planner.facts import AVAILABLE, IN_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from incremental.pipeline.node import Node
     from incremental.pipeline.pipeline import Pipeline
+    from incremental.pipeline.selection import Selected
     from incremental.planner.facts import Facts
 
 
-def find_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -> tuple[str, ...]:
+def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -> tuple[str, ...]:
     """Return one sentence for each thing that no run of this plan could get right."""
-    return (*_pin_conflicts(pipeline, running, facts), *_shared_locations(pipeline, facts, ordered=False))
+    pipeline = selected.pipeline
+    return (
+        *_pin_conflicts(pipeline, running, facts),
+        *_parted_variants(pipeline, running, facts),
+        *_shared_locations(pipeline, facts, ordered=False),
+    )
 
 
-def find_warnings(pipeline: Pipeline, running: Collection[str], facts: Facts) -> tuple[str, ...]:
+def find_warnings(selected: Selected, running: Collection[str], facts: Facts) -> tuple[str, ...]:
     """Return one sentence for each thing that a run of this plan may get wrong."""
-    return (*_untestable(pipeline, facts), *_shared_locations(pipeline, facts, ordered=True))
+    return (
+        *_untestable(selected, running, facts),
+        *_shared_locations(selected.pipeline, facts, ordered=True),
+    )
 
 
 def _pin_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -> Iterator[str]:
@@ -47,10 +55,38 @@ def _pin_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -
             )
 
 
-def _untestable(pipeline: Pipeline, facts: Facts) -> Iterator[str]:
-    for name in sorted(facts.untestable.keys() & _stored_names(pipeline)):
-        made = base_name(name) in pipeline.producers
-        outcome = "it counts as missing" if made else "it will be tried"
+def _parted_variants(pipeline: Pipeline, running: Collection[str], facts: Facts) -> Iterator[str]:
+    """Yield the inputs that are made under another format, where memory keeps one of the two only."""
+    if not any(SEPARATOR in name for name in facts.states):
+        return
+    variants = {
+        (name, base_name(name)) for node in pipeline.nodes if node.name in running for name in node.reads
+    }
+    for name, base in sorted(variants):
+        producer = pipeline.producers.get(base)
+        if producer is None or producer.name not in running or facts.state(name) in AVAILABLE:
+            continue
+        made = next(each for each in producer.writes if base_name(each) == base)
+        if (facts.state(name) in IN_MEMORY) is not (facts.state(made) in IN_MEMORY):
+            kept, other = (made, name) if facts.state(made) in IN_MEMORY else (name, made)
+            yield (
+                f"dataset {name!r} is made as {made!r}, but {kept!r} lives in memory and {other!r} does not: "
+                "put both in the catalog, at one location"
+            )
+
+
+def _untestable(selected: Selected, running: Collection[str], facts: Facts) -> Iterator[str]:
+    if not facts.untestable:
+        return
+    made = selected.whole.producers
+    tried = {name for node in selected.pipeline.nodes if node.name in running for name in node.reads}
+    for name in sorted(facts.untestable.keys() & _stored_names(selected.pipeline)):
+        if base_name(name) in made:
+            outcome = "it counts as missing"
+        elif name in tried:
+            outcome = "it will be tried"
+        else:
+            continue
         yield f"dataset {name!r}: {facts.untestable[name]} cannot tell whether it exists; {outcome}"
 
 
@@ -93,34 +129,24 @@ def _is_written(one: str, other: str, pipeline: Pipeline) -> bool:
     return one in pipeline.producers or other in pipeline.producers
 
 
-def _users(name: str, pipeline: Pipeline) -> list[Node]:
+def _users(name: str, pipeline: Pipeline) -> list[str]:
     producer = pipeline.producers.get(name)
-    return [*([producer] if producer else []), *pipeline.readers.get(name, ())]
+    return [*([producer.name] if producer else []), *pipeline.topology.readers.get(name, ())]
 
 
 def _in_order(one: str, other: str, pipeline: Pipeline) -> bool:
-    """Whether each writer of the one comes before or after every user of the other."""
+    """Whether each writer of the one comes before or after every user of the other.
+
+    A node that writes both has no order between its own outputs.
+    """
+    makers = pipeline.producers.get(one), pipeline.producers.get(other)
+    if makers[0] is makers[1]:
+        return False
     for written, used in ((one, other), (other, one)):
         writer = pipeline.producers.get(written)
         if writer is None:
             continue
-        after = _descendants(writer, pipeline)
-        for user in _users(used, pipeline):
-            if user.name not in after and writer.name not in _descendants(user, pipeline):
-                return False
+        linked = pipeline.topology.downstream([writer.name]) | pipeline.topology.upstream([writer.name])
+        if not linked.issuperset(_users(used, pipeline)):
+            return False
     return True
-
-
-def _descendants(node: Node, pipeline: Pipeline) -> set[str]:
-    """Return the names of a node and of all that follow from it."""
-    seen = {node.name}
-    stack = [node]
-    while stack:
-        for name in stack.pop().writes:
-            for reader in pipeline.readers.get(base_name(name), ()):
-                if reader.name not in seen:
-                    seen.add(reader.name)
-                    stack.append(reader)
-    return seen
-
-

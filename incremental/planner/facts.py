@@ -1,4 +1,4 @@
-"""What the world said when it was asked once: the input of every planning function. It asks nothing itself."""
+"""What the world said when it was asked once: the input of every planning function. It asks nothing."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from incremental.pipeline.transcoding import base_name, is_parameter
-from incremental.planner.closure import Reasons, close_backwards, moved_datasets, outdated_readers
+from incremental.planner.closure import Reasons, close_backwards, stale_readers
 from incremental.planner.conflicts import find_conflicts, find_warnings
-from incremental.planner.facts import IN_MEMORY, MISSING, State
+from incremental.planner.facts import IN_MEMORY, State
 from incremental.planner.plan import Cause, Mode, Plan, Reason, Step, Suspect, Unmet, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from incremental.pipeline.node import Node
     from incremental.pipeline.pipeline import Pipeline
@@ -32,126 +32,129 @@ def plan_missing(
 
     Raises nothing: what cannot be satisfied is in ``Plan.unmet`` and ``Plan.conflicts``.
     """
-
-    def seeds(node: Node) -> tuple[Reason, ...]:
-        reasons = seed_reasons(node, selected, facts)
-        if node.name in owed:
-            reasons = (*reasons, Reason(Cause.OWED))
-        if propagate and (inputs := _outdated_inputs(node, facts)):
-            reasons = (*reasons, Reason(Cause.OUTDATED, inputs))
-        return reasons
-
-    wanted = _wanted(selected.pipeline, seeds)
+    pipeline = selected.pipeline
+    wanted = {node.name: found for node in pipeline.nodes if (found := seed_reasons(node, selected, facts))}
+    _add_owed(wanted, pipeline, frozenset(owed))
+    if propagate:
+        _add_outdated(wanted, pipeline, facts)
     running, unmet = close_backwards(selected, wanted, facts)
-    while propagate and (more := _upstream(selected.pipeline, running, facts)):
-        wanted |= more
+    while propagate and (stale := _stale_savers(pipeline, running, facts)):
+        wanted |= stale
         running, unmet = close_backwards(selected, wanted, facts)
     return _assemble(Mode.MISSING, selected, facts, running, unmet)
 
 
 def plan_all(selected: Selected, facts: Facts) -> Plan:
     """Plan every selected node, whatever exists: the plain run."""
-
-    def reasons(node: Node) -> tuple[Reason, ...]:
-        return (Reason(Cause.FORCED if node.name in selected.forced else Cause.SELECTED),)
-
-    wanted = _wanted(selected.pipeline, reasons)
+    plain, forced = (Reason(Cause.SELECTED),), (Reason(Cause.FORCED),)
+    names = (node.name for node in selected.pipeline.nodes)
+    wanted: Reasons = {name: forced if name in selected.forced else plain for name in names}
     _, unmet = close_backwards(selected, wanted, facts)
     return _assemble(Mode.ALL, selected, facts, wanted, unmet)
 
 
 def seed_reasons(node: Node, selected: Selected, facts: Facts) -> tuple[Reason, ...]:
     """Return why a node runs on its own account: rules S1 to S5, empty when none applies."""
-    reasons: list[Reason] = []
-    absent: dict[State, list[str]] = {}
+    outputs: dict[Cause, list[str]] = {}
     for name in node.writes:
-        state = facts.state(name)
-        if is_parameter(name):
-            reasons.append(Reason(Cause.PARAMETER_OUTPUT, (name,)))
-        elif state in MISSING:
-            absent.setdefault(state, []).append(name)
-        elif state is State.EPHEMERAL and base_name(name) in selected.requested:
-            absent.setdefault(state, []).append(name)
-    reasons += [Reason(cause, tuple(absent[state])) for state, cause in _CAUSE_BY_STATE if state in absent]
+        cause = _cause_of_output(name, selected, facts)
+        if cause is not None:
+            outputs.setdefault(cause, []).append(name)
+    reasons = [Reason(cause, tuple(names)) for cause, names in outputs.items()]
     if not node.writes:
         reasons.append(Reason(Cause.NO_OUTPUTS))
-    if node.confirms:
-        reasons.append(Reason(Cause.CONFIRMS, tuple(node.confirms)))
+    if confirms := node.confirms:
+        reasons.append(Reason(Cause.CONFIRMS, tuple(confirms)))
     if node.name in selected.forced:
         reasons.append(Reason(Cause.FORCED))
     return tuple(reasons)
 
 
-_CAUSE_BY_STATE = (
-    (State.ABSENT, Cause.MISSING),
-    (State.INCOMPLETE, Cause.INCOMPLETE),
-    (State.UNKNOWN, Cause.UNKNOWN),
-    (State.EPHEMERAL, Cause.RESULT),
-)
+_CAUSE_BY_STATE = {
+    State.ABSENT: Cause.MISSING,
+    State.INCOMPLETE: Cause.INCOMPLETE,
+    State.UNKNOWN: Cause.UNKNOWN,
+}
 
 
-def _wanted(pipeline: Pipeline, reasons_of: Callable[[Node], tuple[Reason, ...]]) -> Reasons:
-    return {node.name: reasons for node in pipeline.nodes if (reasons := reasons_of(node))}
+def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | None:
+    if is_parameter(name):
+        return Cause.PARAMETER_OUTPUT
+    state = facts.states.get(name, State.EPHEMERAL)
+    if state is State.EPHEMERAL:
+        return Cause.RESULT if base_name(name) in selected.requested else None
+    return _CAUSE_BY_STATE.get(state)
 
 
-def _outdated_inputs(node: Node, facts: Facts) -> tuple[str, ...]:
-    if not facts.outdated:
-        return ()
-    return tuple(dict.fromkeys(name for out in node.writes for name in facts.outdated.get(out, ())))
+def _add_owed(wanted: Reasons, pipeline: Pipeline, owed: frozenset[str]) -> None:
+    for node in pipeline.nodes if owed else ():
+        if node.name in owed:
+            wanted[node.name] = (*wanted.get(node.name, ()), Reason(Cause.OWED))
 
 
-def _upstream(pipeline: Pipeline, running: Reasons, facts: Facts) -> Reasons:
-    """Return the skipped nodes that persist something and read what this plan makes again."""
-    moved = moved_datasets(pipeline, running, facts)
-    return {
-        node.name: (Reason(Cause.UPSTREAM, names),)
-        for node, names in outdated_readers(pipeline, running, moved)
-        if any(facts.state(name) not in IN_MEMORY for name in node.writes)
-    }
+def _add_outdated(wanted: Reasons, pipeline: Pipeline, facts: Facts) -> None:
+    for node in pipeline.nodes if facts.outdated else ():
+        inputs = dict.fromkeys(name for output in node.writes for name in facts.outdated.get(output, ()))
+        if inputs:
+            wanted[node.name] = (*wanted.get(node.name, ()), Reason(Cause.OUTDATED, tuple(inputs)))
+
+
+def _stale_savers(pipeline: Pipeline, running: Reasons, facts: Facts) -> Reasons:
+    """Return the skipped nodes that persist something and read what this plan makes again.
+
+    They are put into ``running`` on the way, so that what follows from them is found in the same pass.
+    """
+    found: Reasons = {}
+    for node, inputs in stale_readers(pipeline, running, facts):
+        if any(facts.state(name) not in IN_MEMORY for name in node.writes):
+            running[node.name] = found[node.name] = (Reason(Cause.UPSTREAM, inputs),)
+    return found
 
 
 def _assemble(
     mode: Mode, selected: Selected, facts: Facts, running: Reasons, unmet: tuple[Unmet, ...]
 ) -> Plan:
     steps = tuple(
-        Step(node, Verdict.RUN, running[node.name])
-        if node.name in running
-        else Step(node, Verdict.SKIP, (_skip_reason(node, facts),))
-        for node in selected.pipeline.nodes
+        [
+            Step(node, Verdict.RUN, running[node.name])
+            if node.name in running
+            else Step(node, Verdict.SKIP, (_skip_reason(node, facts),))
+            for node in selected.pipeline.nodes
+        ]
     )
     return Plan(
-        mode,
-        selected,
-        facts,
-        steps,
-        unmet,
-        _suspects(selected.pipeline, running, facts),
-        find_conflicts(selected.pipeline, running, facts),
-        find_warnings(selected.pipeline, running, facts),
+        mode=mode,
+        selected=selected,
+        facts=facts,
+        steps=steps,
+        unmet=unmet,
+        suspects=_suspects(selected.pipeline, running, facts),
+        conflicts=find_conflicts(selected, running, facts),
+        warnings=find_warnings(selected, running, facts),
     )
+
+
+_SKIP_CAUSES = ((State.PRESENT, Cause.PRESENT), (State.HANDED_IN, Cause.HANDED_IN))
 
 
 def _skip_reason(node: Node, facts: Facts) -> Reason:
-    stored = tuple(name for name in node.writes if facts.state(name) is State.PRESENT)
-    if stored:
-        return Reason(Cause.PRESENT, stored)
+    """Return why a node need not run: the best thing that can be said of its outputs."""
+    for state, cause in _SKIP_CAUSES:
+        if names := tuple([name for name in node.writes if facts.states.get(name) is state]):
+            return Reason(cause, names)
     return Reason(Cause.UNUSED, node.writes)
 
 
 def _suspects(pipeline: Pipeline, running: Reasons, facts: Facts) -> tuple[Suspect, ...]:
     """Name the outputs that stay although what they were made from is newer, or will be after this plan."""
-    moved = moved_datasets(pipeline, running, facts)
     newer = {
-        name: inputs
-        for node, inputs in outdated_readers(pipeline, running, moved)
+        name: dict.fromkeys(inputs)
+        for node, inputs in stale_readers(pipeline, running, facts)
         for name in node.writes
         if facts.state(name) is State.PRESENT
     }
-    if facts.outdated:
-        for node in pipeline.nodes:
-            if node.name not in running:
-                for name in node.writes:
-                    older = facts.outdated.get(name, ())
-                    if older:
-                        newer[name] = tuple(dict.fromkeys((*newer.get(name, ()), *older)))
-    return tuple(Suspect(name, newer[name]) for name in sorted(newer))
+    for node in pipeline.nodes if facts.outdated else ():
+        for name in node.writes if node.name not in running else ():
+            if older := facts.outdated.get(name):
+                newer.setdefault(name, {}).update(dict.fromkeys(older))
+    return tuple(Suspect(name, tuple(newer[name])) for name in sorted(newer))

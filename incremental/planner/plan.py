@@ -41,7 +41,8 @@ class Cause(Enum):
     OWED = "owed"  # --resume: the interrupted run had planned it
     NEEDED = "needed"  # closure
     SELECTED = "selected"  # every node of a plain run
-    PRESENT = "present"  # skip: every output is there
+    PRESENT = "present"  # skip: its outputs are there
+    HANDED_IN = "handed in"  # skip: its output lives in memory, and the caller gave it
     UNUSED = "unused"  # skip: its output lives in memory and nothing that runs reads it
 
     __hash__ = object.__hash__
@@ -78,6 +79,7 @@ _SENTENCES = {
     Cause.NEEDED: "{datasets} needed by {nodes}",
     Cause.SELECTED: "selected",
     Cause.PRESENT: "{datasets} present",
+    Cause.HANDED_IN: "{datasets} handed in",
     Cause.UNUSED: "{datasets} in memory, and nothing that runs reads it",
 }
 
@@ -165,18 +167,11 @@ class Plan:
         """The steps that run for a cause other than that they run every time, and what those need."""
         if self.mode is Mode.ALL:
             return self.running
-        steps = {step.node.name: step for step in self.running}
-        found = [
-            name for name, step in steps.items() if any(r.cause not in _QUIET for r in step.reasons)
-        ]
-        seen = set(found)
-        while found:
-            step = steps[found.pop()]
-            for name in _producers_that_run(step, steps, self.pipeline):
-                if name not in seen:
-                    seen.add(name)
-                    found.append(name)
-        return tuple(step for name, step in steps.items() if name in seen)
+        found: set[str] = set()
+        for step in reversed(self.running):  # those that need a node come after it
+            if any(_is_news(reason, found) for reason in step.reasons):
+                found.add(step.node.name)
+        return tuple(step for step in self.running if step.node.name in found)
 
     def overwrites(self, step: Step) -> tuple[str, ...]:
         """Return the outputs of a step that exist and will be replaced (versioned ones never are)."""
@@ -191,9 +186,12 @@ class Plan:
     def summary(self) -> str:
         """The plan in one line."""
         running, total = len(self.running), len(self.steps)
-        if not running:
-            return f"nothing to do: {_count(total, 'node')} up to date"
-        parts = [f"{running} of {_count(total, 'node')} to run", f"{total - running} skipped"]
+        if running:
+            parts = [f"{running:,} of {_count(total, 'node')} to run", f"{total - running:,} skipped"]
+        elif self.suspects:
+            parts = [f"nothing is missing: {_count(total, 'node')} skipped"]
+        else:
+            parts = [f"nothing to do: {_count(total, 'node')} up to date"]
         if self.suspects:
             parts.append(f"{_count(len(self.suspects), 'output')} suspect")
         return " · ".join(parts)
@@ -225,14 +223,10 @@ class Plan:
         return load(text, pipeline)
 
 
-_QUIET = STANDING | {Cause.NEEDED}
-
-
-def _producers_that_run(step: Step, steps: dict[str, Step], pipeline: Pipeline) -> list[str]:
-    from incremental.pipeline.transcoding import base_name
-
-    producers = (pipeline.producers.get(base_name(name)) for name in step.node.reads)
-    return [producer.name for producer in producers if producer and producer.name in steps]
+def _is_news(reason: Reason, news: set[str]) -> bool:
+    if reason.cause is Cause.NEEDED:
+        return not news.isdisjoint(reason.nodes)
+    return reason.cause not in STANDING
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Say in one sentence each what a plan lacks and how to get it. Text only; finding the gaps is the closure's part."""
+"""Say in a sentence each what a plan lacks and how to get it. Text only; the closure finds the gaps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def obstacles(plan: Plan, known: Iterable[str] = ()) -> tuple[str, ...]:
         plan: the plan to explain.
         known: the names of the catalog and its parameters, to offer the nearest ones.
     """
-    known = [*known, *plan.pipeline.datasets()]
+    known = dict.fromkeys((*known, *plan.pipeline.datasets()))
     readers: dict[str, list[str]] = {}
     gaps: dict[str, Unmet] = {}
     for gap in plan.unmet:
@@ -50,9 +50,10 @@ def _sentence(gap: Unmet, readers: list[str], selected: Selected, known: list[st
     if gap.state is State.EPHEMERAL:
         near = did_you_mean(gap.dataset, (word for word in known if not is_parameter(word)))
         return f"{start} is not in the catalog and no node makes it{near or '; add it to catalog.yml'}"
+    where = "" if gap.location is None else f" at {gap.location}"
     if gap.state is State.INCOMPLETE:
-        return f"{start} is incomplete at {gap.location}: its last save never ended; make it again"
-    return f"{start} does not exist at {gap.location}"
+        return f"{start} is incomplete{where}: its last save never ended; make it again"
+    return f"{start} does not exist{where}"
 
 
 def _remedy(producer: str, selected: Selected) -> str:
@@ -62,9 +63,11 @@ def _remedy(producer: str, selected: Selected) -> str:
     if selection.node_names and producer not in selection.node_names:
         return f"add it with --nodes={','.join((producer, *selection.node_names))}"
     if selection.tags and not node.tags & set(selection.tags):
-        return f"its tags are {', '.join(sorted(node.tags))}" if node.tags else "it has no tag: drop --tags"
+        return (
+            f"add one of its tags to --tags: {', '.join(sorted(node.tags))}" if node.tags else "drop --tags"
+        )
     if selection.namespaces and not set(node.namespace_prefixes) & set(selection.namespaces):
-        return f"add its namespace {node.namespace!r}" if node.namespace else "drop --namespaces"
-    if selection.from_inputs:
+        return f"add {node.namespace!r} to --namespaces" if node.namespace else "drop --namespaces"
+    if selection.from_inputs and node not in selected.whole.from_inputs(*selection.from_inputs).nodes:
         return f"use --from-nodes={producer} in place of --from-inputs"
     return f"add it with --from-nodes={','.join((producer, *selection.from_nodes))}"
