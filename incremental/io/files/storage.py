@@ -280,7 +280,7 @@ def split_address(filepath: str | os.PathLike[str]) -> tuple[str, str]:
         return "file", text
     protocol, rest = match[1].lower(), text[match.end() :]
     if protocol in ("file", "local"):
-        rest = rest[9:] if rest.startswith("localhost/") else rest
+        rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
         if re.match(r"/[A-Za-z]:[\\/]", rest):  # file:///C:/folder
             rest = rest[1:]
         return split_address(rest)

@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 from incremental.io.files.staging import Stage
 
 _BUFFER = 1 << 16  # bytes
+_ONE_REQUEST = 5 << 20  # bytes; so much is kept in memory until it is published
 
 
 class UploadStage(Stage):
@@ -45,9 +46,11 @@ class UploadStage(Stage):
 
     def seal(self) -> None:
         file = self._file
-        if file is None or file.closed or getattr(file, "offset", 0) is None:
-            return  # so little that nothing has been sent: commit() sends it, in one request
-        file.close()
+        if file is None or file.closed:
+            return
+        unsent = getattr(file, "offset", 0) is None
+        if not (unsent and file.tell() <= _ONE_REQUEST):  # else commit() sends it, in one request for three
+            file.close()
 
     def publish(self) -> None:
         if self._done or self._file is None:

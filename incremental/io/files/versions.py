@@ -188,5 +188,4 @@ class AbstractVersionedDataset(AbstractDataset[In, Out]):
         self._forget_load_version()
 
     def _describe(self) -> dict[str, Any]:
-        described = super()._describe()
-        return {"filepath": strip_url(str(self._filepath)), **described, "version": self._version}
+        return {"filepath": strip_url(str(self._filepath)), "version": self._version}
