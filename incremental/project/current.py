@@ -1,0 +1,204 @@
+"""The project that was configured last, for modules that import ``settings`` and ``pipelines``.
+
+The one place with state of its own, and only a pointer: sessions hold the values of their project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import ProjectError
+from incremental.project import modules
+from incremental.project.discovery import Project, find_project
+from incremental.project.registry import PipelineRegistry, find_pipelines_of, registering_project
+from incremental.project.values import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from incremental.pipeline import Pipeline
+
+_KINDS = ("catalog", "parameters", "credentials", "logging")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProject:
+    """A project with its settings, and its pipelines by name; these are made when first asked for."""
+
+    project: Project
+    settings: Settings
+    pipelines: PipelineRegistry
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether saves survive a power cut, not only the death of the process."""
+        return self.project.durability == "power"
+
+    @property
+    def conf_source(self) -> str:
+        """The configuration folder that the project names."""
+        source = str(self.settings.CONF_SOURCE)
+        return source if "://" in source else str(self.project.path / source)
+
+    def config_loader(
+        self,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        conf_source: str | None = None,
+    ) -> Any:
+        """Make the configuration loader that the settings name, for one environment."""
+        loader = self.settings.CONFIG_LOADER_CLASS
+        arguments = dict(self.settings.CONFIG_LOADER_ARGS)
+        if self.project.file is not None and conf_source is not None and Path(conf_source, "base").is_dir():
+            arguments = {}
+        try:
+            return loader(
+                conf_source=conf_source or self.conf_source,
+                env=env,
+                runtime_params=dict(runtime_params or {}),
+                **arguments,
+            )
+        except TypeError as error:
+            raise ProjectError(
+                f"CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
+                "correct CONFIG_LOADER_ARGS in settings.py"
+            ) from error
+
+
+def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
+    """Import the settings of a project; its pipelines follow when they are asked for.
+
+    Args:
+        project: as :func:`find_project` returns it.
+        leave_no_trace: write no bytecode of the user's modules.
+
+    Raises:
+        ProjectError: the user's modules fail, or a setting has a wrong type.
+    """
+    modules.add_source(project)
+    with modules.no_bytecode(leave_no_trace):
+        settings = _settings(project)
+    loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
+    _current.point_to(loaded)
+    return loaded
+
+
+def bootstrap_project(project_path: str | Path) -> Project:
+    """Make a project importable and the current one; returns what its ``pyproject.toml`` says."""
+    project = find_project(project_path)
+    load(project)
+    return project
+
+
+def configure_project(package_name: str) -> None:
+    """Make an importable package the current project, as the ``__main__.py`` of a project does."""
+    project = Project(Path.cwd(), package_name, package_name, Path.cwd())
+    package = modules.import_package(project)
+    source = Path(next(iter(package.__path__))).parents[package_name.count(".")]
+    try:
+        found = find_project(source)
+    except ProjectError:  # an installed package
+        found = project
+    load(
+        found
+        if found.package_name == package_name
+        else Project(Path.cwd(), package_name, package_name, source)
+    )
+
+
+def validate_settings() -> None:
+    """Raise a ProjectError unless a project is configured, whose settings can be imported."""
+    _settings(_current.loaded("validate_settings()").project)
+
+
+def find_pipelines(
+    raise_errors: bool = False, pipelines_to_find: Iterable[str] | None = None
+) -> dict[str, Pipeline]:
+    """Collect ``create_pipeline()`` of every package under ``<package>.pipelines``.
+
+    Args:
+        raise_errors: raise for a package that fails; otherwise it is left out with a warning.
+        pipelines_to_find: names to load and no others.
+    """
+    project = registering_project() or _current.loaded("find_pipelines()").project
+    return find_pipelines_of(project, raise_errors, pipelines_to_find)
+
+
+class _Current:
+    """Points to the project that was configured last."""
+
+    def __init__(self) -> None:
+        self._loaded: LoadedProject | None = None
+
+    def point_to(self, loaded: LoadedProject | None) -> None:
+        self._loaded = loaded
+
+    def loaded(self, asker: str) -> LoadedProject:
+        if self._loaded is None:
+            raise ProjectError(
+                f"{asker} needs a project; call bootstrap_project() or configure_project() first"
+            )
+        return self._loaded
+
+    def settings(self) -> Settings:
+        return Settings() if self._loaded is None else self._loaded.settings
+
+
+class _CurrentSettings:
+    """The settings of the project that was configured last; the defaults before."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_current.settings(), name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting by name."""
+        return _current.settings().get(name, default)
+
+    def __repr__(self) -> str:
+        return repr(_current.settings())
+
+
+class _CurrentPipelines(Mapping[str, "Pipeline"]):
+    """The pipelines of the project that was configured last; loaded when first used."""
+
+    def __getitem__(self, name: str) -> Pipeline:
+        return _current.loaded("'pipelines'").pipelines[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_current.loaded("'pipelines'").pipelines)
+
+    def __len__(self) -> int:
+        return len(_current.loaded("'pipelines'").pipelines)
+
+    def __repr__(self) -> str:
+        return repr(_current.loaded("'pipelines'").pipelines)
+
+
+_current = _Current()
+settings = _CurrentSettings()
+pipelines = _CurrentPipelines()
+
+
+def _settings(project: Project) -> Settings:
+    if project.file is not None:
+        module = modules.import_file(project)
+        return Settings.of(vars(module), str(project.file), _one_file_defaults())
+    modules.import_package(project)
+    found = modules.import_optional(f"{project.package_name}.settings", project)
+    if found is None:
+        return Settings()
+    values = Settings.of(vars(found), found.__file__ or "settings.py")
+    values.warn_of_typing_errors()
+    return values
+
+
+def _one_file_defaults() -> dict[str, Any]:
+    """Return settings under which configuration lies beside the file, and no folder is searched."""
+    patterns = {kind: [f"{kind}.{suffix}" for suffix in ("yml", "yaml", "json")] for kind in _KINDS}
+    return {
+        "CONF_SOURCE": ".",
+        "CONFIG_LOADER_ARGS": {"base_env": "", "default_run_env": "", "config_patterns": patterns},
+    }
