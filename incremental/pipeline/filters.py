@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from incremental.errors import SelectionError, did_you_mean
+from incremental.pipeline.faults import told
 from incremental.pipeline.transcoding import SEPARATOR, base_name
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
     from incremental.pipeline.node import Node
     from incremental.pipeline.topology import Topology
-
-_SHOWN = 8  # an error has ten lines at most
 
 
 def with_tags(topology: Topology, tags: Iterable[str]) -> set[str]:
@@ -96,13 +95,8 @@ def check_known(topology: Topology, words_by_selector: Mapping[str, Iterable[str
         for word in dict.fromkeys(words):
             if word not in known:
                 lines.append(f"no {kind} {word!r} ({selector}){_hint(word, known)}")
-    if len(lines) == 1:
-        raise SelectionError(f"the pipeline has {lines[0]}")
     if lines:
-        shown = lines[:_SHOWN]
-        if len(lines) > _SHOWN:
-            shown.append(f"and {len(lines) - _SHOWN} more")
-        raise SelectionError("\n  ".join(["the pipeline has", *shown]))
+        raise SelectionError(told("the pipeline has", lines))
 
 
 def intersect(topology: Topology, words_by_selector: Mapping[str, Iterable[str]]) -> set[str]:

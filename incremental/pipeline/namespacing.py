@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from incremental.errors import ModularPipelineError, did_you_mean
+from incremental.pipeline.faults import told
 from incremental.pipeline.transcoding import (
     PARAMETER_PREFIX,
     PARAMETERS,
@@ -95,7 +96,9 @@ def _check_known(inputs: set[str], outputs: set[str], parameters: set[str], topo
     known = topology.producers.keys() | topology.readers.keys()
     unknown = sorted((inputs | outputs | parameters) - known)
     if unknown:
-        hints = "; ".join(
-            repr(name) + did_you_mean(name, sorted(known)).replace(";", ",") for name in unknown
-        )
-        raise ModularPipelineError(f"the pipeline has no dataset or parameter {hints}")
+        kinds = ["parameter" if is_parameter(name) else "dataset" for name in unknown]
+        faults = [
+            f"no {kind} {name!r}{did_you_mean(name, sorted(known))}"
+            for kind, name in zip(kinds, unknown, strict=True)
+        ]
+        raise ModularPipelineError(told("the pipeline has", faults))

@@ -11,6 +11,7 @@ from incremental.errors import (
     OutputNotUniqueError,
     PipelineError,
 )
+from incremental.pipeline.faults import told
 from incremental.pipeline.transcoding import base_name
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from incremental.pipeline.node import Node
     from incremental.pipeline.topology import Topology
-
-_SHOWN = 7  # an error has ten lines at most
 
 
 def check(nodes: Sequence[Node], topology: Topology) -> None:
@@ -76,7 +75,7 @@ def _repeated_names(nodes: Sequence[Node]) -> PipelineError:
         for name, same in sorted(by_name.items())
         if len(same) > 1
     ]
-    return PipelineError(_joined("node names must be unique, give these nodes names of their own", lines))
+    return PipelineError(told("node names must be unique, give these nodes names of their own:", lines))
 
 
 def _repeated_outputs(nodes: Sequence[Node]) -> OutputNotUniqueError:
@@ -84,14 +83,14 @@ def _repeated_outputs(nodes: Sequence[Node]) -> OutputNotUniqueError:
         f"{base!r} is made by {_listed(makers)}"
         for base, makers in _shared(nodes, lambda node: node.write_bases).items()
     ]
-    return OutputNotUniqueError(_joined("a dataset can be made by one node only", lines))
+    return OutputNotUniqueError(told("a dataset can be made by one node only:", lines))
 
 
 def _check_confirms(nodes: Sequence[Node]) -> None:
     shared = _shared(nodes, lambda node: [base_name(name) for name in node.confirms])
     if shared:
         lines = [f"{base!r} is confirmed by {_listed(names)}" for base, names in shared.items()]
-        raise ConfirmNotUniqueError(_joined("a dataset can be confirmed by one node only", lines))
+        raise ConfirmNotUniqueError(told("a dataset can be confirmed by one node only:", lines))
 
 
 def _check_formats(nodes: Sequence[Node]) -> None:
@@ -109,7 +108,7 @@ def _check_formats(nodes: Sequence[Node]) -> None:
             )
     if lines:
         raise PipelineError(
-            _joined("a dataset must be named with a format everywhere or nowhere, say which is meant", lines)
+            told("a dataset must be named with a format everywhere or nowhere, say which is meant:", lines)
         )
 
 
@@ -127,12 +126,3 @@ def _wiring(node: Node) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(repr(name) for name in names)
-
-
-def _joined(rule: str, faults: list[str]) -> str:
-    if len(faults) == 1:
-        return f"{rule}: {faults[0]}"
-    shown = faults[:_SHOWN]
-    if len(faults) > _SHOWN:
-        shown.append(f"and {len(faults) - _SHOWN} more")
-    return "\n  ".join([f"{rule}:", *shown])
