@@ -1,0 +1,59 @@
+# Each target makes the environment it needs. Only Python 3.10+, pip, make and git have to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: help demo test test-all lint bench mutation clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+
+demo: $(VENV)/.demo  ## plan, run, damage and repair a pipeline over 336,776 real flights
+	@$(BIN)/python examples/flights/demo.py
+
+test: $(VENV)/.test  ## the test suite with line coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=95
+
+test-all: $(VENV)/.test  ## also the long runs
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+lint: $(VENV)/.lint  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.demo  ## measure beside Kedro 1.7, which gets an environment of its own
+	$(BIN)/python benchmarks/run.py
+
+mutation: $(VENV)/.mutation  ## break the planner in every small way and see whether a test notices
+	$(BIN)/python -m mutmut run
+	$(BIN)/python -m mutmut results
+
+clean:  ## remove environments and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* mutants build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed; pass one with make PYTHON=..." >&2; exit 2; }
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "installing incremental and what the flights example needs ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[flights]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3]" --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.demo
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
+
+$(VENV)/.mutation: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
+	@touch $@

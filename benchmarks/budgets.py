@@ -1,0 +1,23 @@
+"""What the figures must stay below: seconds, or microseconds a node, of CPU time. It measures nothing."""
+
+from __future__ import annotations
+
+BUDGETS = {
+    "no-op, 10,000 nodes, layered: everything": 0.115,
+    "no-op, 10,000 nodes, chain: everything": 0.115,
+    "no-op, 10,000 nodes, layered: the plan alone": 0.05,
+    "no-op, 10,000 nodes, chain: the plan alone": 0.05,
+    "no-op, 100,000 nodes, layered: everything": 1.5,
+    "no-op, 100,000 nodes, chain: everything": 1.5,
+    "one node of 1,000, in memory": 20,
+    "one node of 10,000, in memory": 20,
+    "one node of 1,000, one small file a node, with ledger": 250,
+    "incremental plan --dry-run, 10 nodes": 0.08,
+    "incremental plan --dry-run, 10,000 nodes": 0.15,
+}
+
+RATIOS = {
+    "no-op, 10,000 nodes, layered: everything": 20,
+    "no-op, 10,000 nodes, chain: everything": 20,
+}
+"""How many times cheaper than Kedro a job must be."""

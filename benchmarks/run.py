@@ -1,0 +1,56 @@
+"""Run every benchmark and write the table to ``benchmarks/results``. It fails on no figure: it reports them."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+import cold_start
+import node_overhead
+import plan_noop
+from budgets import BUDGETS, RATIOS
+from harness import HERE, Row, header
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    header()
+    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows()]
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "rows.json").write_text(json.dumps([row.as_dict() for row in found], indent=1))
+    (results / "table.md").write_text(table(found))
+    print(f"\nwritten to {results.relative_to(HERE.parent)}/table.md")
+
+
+def table(found: list[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        f"Python {platform.python_version()}, {platform.machine()}; CPU medians, Kedro 1.7.0 in the same run.",
+        "",
+        "| job | ours, CPU | ours, wall | Kedro, CPU | ratio | budget |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        theirs = f"{row.theirs.cpu:.4g}" if row.theirs else "-"
+        ratio = f"{row.ratio:.1f}" if row.ratio else "-"
+        lines.append(
+            f"| {row.job} ({row.unit}) | {row.ours.cpu:.4g} | {row.ours.wall:.4g} | {theirs} | {ratio} | "
+            f"{verdict(row)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def verdict(row: Row) -> str:
+    """Say whether a row keeps its budget."""
+    parts = []
+    if row.job in BUDGETS:
+        word = "met" if row.ours.cpu <= BUDGETS[row.job] else "missed"
+        parts.append(f"{BUDGETS[row.job]:g}: {word}")
+    if row.job in RATIOS and row.ratio:
+        parts.append(f"{RATIOS[row.job]} times cheaper: {'met' if row.ratio >= RATIOS[row.job] else 'missed'}")
+    return ", ".join(parts) or "-"
+
+
+if __name__ == "__main__":
+    main()
