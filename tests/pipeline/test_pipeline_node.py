@@ -406,7 +406,7 @@ def test_generator_functions_are_seen_through_partials_methods_and_wrappers(
 
 def test_nodes_are_equal_by_name_and_wiring() -> None:
     one = node(identity, "a", "b", name="n", tags="t")
-    assert one == one  # noqa: PLR0124
+    assert one == one
     assert one == node(wrapped, "a", "b", name="n")
     assert hash(one) == hash(node(wrapped, "a", "b", name="n"))
     assert one != node(identity, "a", "b", name="m")
