@@ -7,7 +7,7 @@ from typing import Any
 
 from incremental.errors import DatasetError
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
-from incremental.io.memory import CopyMode, MemoryDataset
+from incremental.io.memory import UNSET, CopyMode, MemoryDataset
 
 
 class CachedDataset(AbstractDataset[Any, Any]):
@@ -62,10 +62,13 @@ class CachedDataset(AbstractDataset[Any, Any]):
         return None if staged is None else _CachedSave(staged, self._cache, data)
 
     def stage_chunks(self) -> ChunkStage[Any] | None:
-        """Begin an output in pieces with the wrapped dataset; the whole is read back when it is loaded."""
+        """Begin an output in pieces with the wrapped dataset."""
         begin = getattr(self._dataset, "stage_chunks", None)
-        self._cache.release()
-        return None if begin is None else begin()
+        chunks = None if begin is None else begin()
+        if chunks is None:
+            self._cache.release()  # what is saved in place goes past the cache
+            return None
+        return _CachedChunks(chunks, self._cache)
 
     def resolve_load_version(self) -> str | None:
         """Return the version that the wrapped dataset reads."""
@@ -118,9 +121,9 @@ class CachedDataset(AbstractDataset[Any, Any]):
 
 
 class _CachedSave:
-    """A staged save that fills the cache when it is published."""
+    """A staged save that fills the cache, or empties it, when it is published."""
 
-    def __init__(self, staged: Staged, cache: MemoryDataset, data: Any) -> None:
+    def __init__(self, staged: Staged, cache: MemoryDataset, data: Any = UNSET) -> None:
         self._staged = staged
         self._cache = cache
         self._data = data
@@ -128,10 +131,28 @@ class _CachedSave:
     def publish(self) -> None:
         self._cache.release()
         self._staged.publish()
-        self._cache.save(self._data)
+        if self._data is not UNSET:
+            self._cache.save(self._data)
 
     def discard(self) -> None:
         self._staged.discard()
+
+
+class _CachedChunks:
+    """A save in pieces after which the cache is empty: the whole is read back when it is loaded."""
+
+    def __init__(self, chunks: ChunkStage[Any], cache: MemoryDataset) -> None:
+        self._chunks = chunks
+        self._cache = cache
+
+    def write(self, chunk: Any) -> None:
+        self._chunks.write(chunk)
+
+    def finish(self) -> Staged:
+        return _CachedSave(self._chunks.finish(), self._cache)
+
+    def discard(self) -> None:
+        self._chunks.discard()
 
 
 def _built(dataset: Any, version: Version | None) -> AbstractDataset[Any, Any]:

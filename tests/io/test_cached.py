@@ -119,6 +119,35 @@ def test_staging_fills_the_cache_only_when_it_is_published(tmp_path: Path) -> No
     assert JSONDataset(filepath=tmp_path / "a.json").load() == [3]
 
 
+def test_pieces_are_read_back_as_a_whole_once_they_are_published(tmp_path: Path) -> None:
+    cached = CachedDataset(JSONDataset(filepath=tmp_path / "a.json"))
+    cached.save([1])
+    assert cached.can_stage
+    chunks = cached.stage_chunks()
+    assert chunks is not None
+    chunks.write([2])
+    chunks.write([3])
+    staged = chunks.finish()
+    assert cached.load() == [1]
+    staged.publish()
+    assert cached.load() == [3]
+    dropped = cached.stage_chunks()
+    assert dropped is not None
+    dropped.write([4])
+    dropped.discard()
+    assert cached.load() == [3]
+
+
+def test_pieces_that_are_saved_in_place_pass_the_cache_by() -> None:
+    wrapped = Counting([1])
+    cached = CachedDataset(wrapped)
+    assert cached.load() == [1]
+    assert cached.stage_chunks() is None
+    wrapped.save([2])
+    assert cached.load() == [2]
+    assert not cached.can_stage
+
+
 def test_what_is_asked_of_it_is_answered_by_the_wrapped_dataset(tmp_path: Path) -> None:
     inner = JSONDataset(filepath=tmp_path / "a.json", version=Version("l", "s"))
     cached = CachedDataset(inner)

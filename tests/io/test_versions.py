@@ -120,8 +120,16 @@ def test_saving_one_version_and_loading_another_is_warned_of(kind: Any, tmp_path
     dataset = make(kind, tmp_path / "a.txt", save="v1")
     if kind is PublicKedroStyle:
         return  # its save is its own
-    with pytest.warns(UserWarning, match=r"saved version 'v1', but loads version 'v9'; pin no load version"):
+    with pytest.warns(
+        UserWarning, match=r"saved version 'v1', but loads version 'v9'; it is newer by its name"
+    ):
         dataset.save("older")
+
+
+def test_a_pinned_load_version_that_is_not_saved_is_warned_of(tmp_path: Path) -> None:
+    make(TextDataset, tmp_path / "a.txt", save="v9").save("newest")
+    with pytest.warns(UserWarning, match=r"but loads version 'v9'; pin no load version of what is saved"):
+        make(TextDataset, tmp_path / "a.txt", "v9", "v10").save("x")
 
 
 def test_saving_and_loading_one_version_is_not_warned_of(tmp_path: Path) -> None:

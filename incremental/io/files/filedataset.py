@@ -206,8 +206,11 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
             self._write_to(data, file, save)
         return save
 
+    def _open_args_save(self) -> Mapping[str, Any]:
+        return (self._fs_args or {}).get("open_args_save") or {}
+
     def _begin_save(self) -> FileSave:
-        args = OpenArgs.of(self.write_mode, (self._fs_args or {}).get("open_args_save"))
+        args = OpenArgs.of(self.write_mode, self._open_args_save())
         args.check_writes()
         path = self._path_of(self._next_save_version())
         exclusive = args.exclusive or self._version is not None
@@ -317,7 +320,7 @@ class FileChunks(Generic[In]):
     def finish(self) -> Staged:
         """Return the whole. Raises DatasetError when no piece was written."""
         if self._save is None:
-            raise self._failure(DatasetError("the node yielded no data, so there is nothing to save"))
+            raise self._failure(ValueError("the node yielded no data, so there is nothing to save"))
         try:
             self._save.stage.seal()
         except Exception as error:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from incremental.io.dataset import Version
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
 _log = logging.getLogger(__name__)
 
 
@@ -169,7 +171,10 @@ class _FrameDataset(FileDataset["DataFrame", "DataFrame"]):
 
 
 class CSVDataset(_FrameDataset):
-    """A CSV file of a pandas frame, by default without its index."""
+    """A CSV file of a pandas frame, by default without its index.
+
+    A name like ``cars.csv.gz`` means a compressed file, as it does when pandas reads it.
+    """
 
     DEFAULT_SAVE_ARGS: ClassVar[Mapping[str, Any]] = {"index": False}
 
@@ -178,6 +183,13 @@ class CSVDataset(_FrameDataset):
             path, storage_options=self._storage.connection(path), **self._for_pandas(self._load_args)
         )
         return frame
+
+    def _open_args_save(self) -> Mapping[str, Any]:
+        given = super()._open_args_save()
+        is_chosen = any("compression" in args for args in (given, self._load_args, self._save_args))
+        return (
+            given if is_chosen or not self._path.endswith(_COMPRESSED) else {**given, "compression": "infer"}
+        )
 
     def _write(self, data: DataFrame, file: IO[Any]) -> None:
         data.to_csv(file, **self._for_pandas(self._save_args))

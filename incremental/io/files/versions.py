@@ -180,11 +180,9 @@ class AbstractVersionedDataset(AbstractDataset[In, Out]):
         saved, read = self.resolve_save_version(), self.resolve_load_version()
         if saved == read:
             return
-        warnings.warn(
-            f"{self!r} saved version {saved!r}, but loads version {read!r}; "
-            f"pin no load version of what is saved",
-            stacklevel=3,
-        )
+        is_pinned = self._version is not None and self._version.load
+        reason = "pin no load version of what is saved" if is_pinned else "it is newer by its name"
+        warnings.warn(f"{self!r} saved version {saved!r}, but loads version {read!r}; {reason}", stacklevel=3)
         self._forget_load_version()
 
     def _describe(self) -> dict[str, Any]:
