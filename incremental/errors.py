@@ -19,9 +19,9 @@
     │   ├── VersionNotFoundError          no such version
     │   └── VersionAlreadyExistsError     a version is never overwritten
     ├── ConfigError                       configuration: file, line, word, remedy
-    │   └── MissingConfigError            (KeyError) no file for what was asked
-    ├── ProjectError                      pyproject.toml, settings, registry
+    │   └── MissingConfigError            (SessionError, KeyError) no file for what was asked
     ├── SessionError                      a session that cannot start or run
+    │   └── ProjectError                  pyproject.toml, settings, registry
     ├── LedgerError                       the record under .incremental/ cannot be used
     ├── HookError                         a hook that cannot be registered
     └── RunError                          a run that did not succeed
@@ -101,23 +101,23 @@ class VersionAlreadyExistsError(DatasetError):
     """A save would overwrite a version."""
 
 
+class SessionError(IncrementalError):
+    """A session cannot start, or cannot run what it was asked to."""
+
+
 class ConfigError(IncrementalError):
     """Configuration is wrong: the message names file, line, word and remedy."""
 
 
-class MissingConfigError(ConfigError, KeyError):
+class MissingConfigError(ConfigError, SessionError, KeyError):
     """No configuration file for what was asked."""
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # KeyError would quote the message
 
 
-class ProjectError(IncrementalError):
+class ProjectError(SessionError):
     """A project's pyproject.toml, settings or registry cannot be used."""
-
-
-class SessionError(IncrementalError):
-    """A session cannot start, or cannot run what it was asked to."""
 
 
 class LedgerError(IncrementalError):
