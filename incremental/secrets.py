@@ -215,6 +215,8 @@ def _mask_pair(match: re.Match[str]) -> str:
     key, value = match[1], match[2]
     before = match.string[match.start() - 1 : match.start()]  # empty at the beginning
     known = _WORDS | _URL_WORDS if before in ("?", "&") else _WORDS
+    if value.startswith(MASK):  # masked before
+        return match[0]
     if value and _has_secret_word(key, known):
         return f"{key}={MASK}"
     return f"{key}={_PAIR.sub(_mask_pair, value)}"

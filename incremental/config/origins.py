@@ -54,15 +54,17 @@ def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield the path and the line of every key and list item, in the order of the text."""
     levels: list[_Level] = []
     for event in yaml.parse(text, _Parser):
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+        if isinstance(event, yaml.CollectionEndEvent):
             levels.pop()
             _finish_value(levels)
         elif isinstance(event, yaml.NodeEvent):
             if levels and _takes_word(levels[-1], event):
                 yield tuple(level.word for level in levels), _line(event)
                 if levels[-1].is_mapping:
+                    if isinstance(event, yaml.CollectionStartEvent):
+                        return  # a key that no document may have
                     continue  # the value comes next
-            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            if isinstance(event, yaml.CollectionStartEvent):
                 levels.append(_Level(isinstance(event, yaml.MappingStartEvent)))
             else:
                 _finish_value(levels)
