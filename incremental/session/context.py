@@ -127,6 +127,9 @@ class Context:
         try:
             found: dict[str, Any] = self.config_loader[key]
         except MissingConfigError:
+            list_files = getattr(self.config_loader, "files", None)
+            if list_files is not None:
+                list_files(key)  # raises again where the whole folder is missing
             return {}
         return found
 

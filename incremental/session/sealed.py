@@ -46,13 +46,14 @@ def seal(plan: Plan, request: Request, env: str | None, configuration: str) -> s
         env: the environment of the configuration.
         configuration: a digest of catalog and parameters.
     """
+    content = json.loads(plan.to_json())
     document = {
         "format": FORMAT,
         "request": request.as_dict(),
         "env": env,
         "configuration": configuration,
-        "digest": plan.digest,
-        "plan": json.loads(plan.to_json()),
+        "digest": _digest(content),
+        "plan": content,
     }
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
@@ -63,16 +64,13 @@ def read_sealed(text: str) -> Sealed:
     Raises:
         PlanMismatchError: it is none, or was changed by hand.
     """
-    import xxhash
-
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise PlanMismatchError(
                 f"the plan file has format {document['format']!r}, not {FORMAT!r}: plan again"
             )
-        canonical = json.dumps(document["plan"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        if xxhash.xxh3_128_hexdigest(canonical.encode()) != document["digest"]:
+        if _digest(document["plan"]) != document["digest"]:
             raise PlanMismatchError("the plan file was changed after it was written: plan again")
         return Sealed(
             Request.from_dict(document["request"]),
@@ -105,6 +103,14 @@ def _differences(sealed: Plan, fresh: Plan) -> Iterator[str]:
         then, now = sealed.facts.versions.get(name), fresh.facts.versions.get(name)
         if then != now:
             yield f"dataset {name!r}: planned with version {then or 'none'}, now {now or 'none'}"
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    import xxhash
+
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest: str = xxhash.xxh3_128_hexdigest(text.encode())
+    return digest
 
 
 def _verb(verdict: Verdict) -> str:

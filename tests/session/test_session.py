@@ -1,0 +1,477 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from projects import make_project, snapshot
+
+from incremental.errors import DatasetError, NodeRunError, PlanMismatchError, SelectionError, UnmetInputsError
+from incremental.events import NodeFinished, NodeSkipped, RunFinished, RunStarted
+from incremental.session import Session, SessionError
+from incremental.session.request import Request
+
+HOOKS = """
+from incremental.hooks import hook_impl
+
+calls = []
+
+
+class Recorder:
+    @hook_impl
+    def after_context_created(self, context):
+        calls.append("after_context_created")
+
+    @hook_impl
+    def after_catalog_created(self, catalog, parameters, save_version):
+        calls.append("after_catalog_created")
+
+    @hook_impl
+    def before_pipeline_run(self, run_params, pipeline, catalog):
+        calls.append(("before_pipeline_run", run_params["only_missing_outputs"]))
+
+    @hook_impl
+    def after_plan_created(self, plan):
+        calls.append(("after_plan_created", plan.summary))
+
+    @hook_impl
+    def on_node_skipped(self, node, reason):
+        calls.append(("on_node_skipped", node.name, reason))
+
+    @hook_impl
+    def before_node_run(self, node):
+        calls.append(("before_node_run", node.name))
+
+    @hook_impl
+    def after_pipeline_run(self, run_result):
+        calls.append(("after_pipeline_run", sorted(run_result)))
+
+    @hook_impl
+    def on_pipeline_error(self, error):
+        calls.append(("on_pipeline_error", type(error).__name__, repr(error.__cause__)))
+"""
+WITH_HOOKS = "from PACKAGE.hooks import Recorder\nHOOKS = (Recorder(),)\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+def calls_of(root: Path) -> list[object]:
+    package = next((root / "src").iterdir()).name
+    return sys.modules[f"{package}.hooks"].calls
+
+
+def test_planning_writes_nothing(project):
+    with Session.create(project, save_on_close=False) as session:
+        session.pipelines["__default__"]
+        before = snapshot(project)
+        assert len(session.plan(only_missing_outputs=True).running) == 3
+        assert snapshot(project) == before
+
+
+def test_hooks_hear_of_everything_in_order(tmp_path):
+    root = make_project(tmp_path, settings=WITH_HOOKS, files={"src/PACKAGE/hooks.py": HOOKS})
+    with Session.create(root) as session:
+        session.run(to_nodes=["count"])
+        calls = calls_of(root)
+        assert calls == [
+            "after_context_created",
+            "after_catalog_created",
+            ("before_pipeline_run", False),
+            ("after_plan_created", "2 of 2 nodes to run · 0 skipped"),
+            ("before_node_run", "clean"),
+            ("before_node_run", "count"),
+            ("after_pipeline_run", ["counts"]),
+        ]
+        calls.clear()
+        session.run(only_missing_outputs=True)
+        assert calls == [
+            "after_catalog_created",
+            ("before_pipeline_run", True),
+            ("after_plan_created", "1 of 3 nodes to run · 2 skipped"),
+            ("on_node_skipped", "clean", "cleaned in memory, and nothing that runs reads it"),
+            ("on_node_skipped", "count", "counts present"),
+            ("before_node_run", "report"),
+            ("after_pipeline_run", ["report"]),
+        ]
+        calls.clear()
+        session.plan()
+        assert calls == ["after_catalog_created", ("after_plan_created", "3 of 3 nodes to run · 0 skipped")]
+
+
+def test_a_run_with_nothing_to_do_still_fires_the_pipeline_hooks_and_is_recorded(tmp_path):
+    root = make_project(tmp_path, settings=WITH_HOOKS, files={"src/PACKAGE/hooks.py": HOOKS})
+    with Session.create(root) as session:
+        session.run()
+        calls_of(root).clear()
+        result = session.run(only_missing_outputs=True)
+        assert [call[0] for call in calls_of(root) if isinstance(call, tuple)] == [
+            "before_pipeline_run", "after_plan_created", *["on_node_skipped"] * 3, "after_pipeline_run",
+        ]  # fmt: skip
+        record = session.history.run(result.run_id)
+    assert (record.status, record.steps, record.skipped) == ("succeeded", (), 3)
+
+
+def test_the_error_hook_gets_the_cause(tmp_path):
+    root = make_project(tmp_path, settings=WITH_HOOKS, files={"src/PACKAGE/hooks.py": HOOKS})
+    (root / "data/raw.txt").write_text(" ")
+    with Session.create(root, runtime_params={"least": "three"}) as session, pytest.raises(NodeRunError):
+        (root / "data/raw.txt").write_text("word")
+        session.run()
+    name, kind, cause = calls_of(root)[-1]
+    assert (name, kind) == ("on_pipeline_error", "NodeRunError")
+    assert cause.startswith("TypeError(")
+
+
+def test_listeners_hear_the_events_of_a_run(project):
+    events = []
+    with Session.create(project) as session:
+        session.run(node_names=["clean", "count"])
+        session.run(only_missing_outputs=True, listeners=[events.append])
+    assert [type(event) for event in events] == [
+        RunStarted,
+        NodeSkipped,
+        NodeSkipped,
+        *_one_node(),
+        RunFinished,
+    ]
+    assert (events[0].planned, events[0].skipped) == (1, 2)
+    assert events[-1].status == "succeeded"
+
+
+def _one_node():
+    from incremental.events import NodeStarted
+
+    return [NodeStarted, NodeFinished]
+
+
+def test_run_ids_sort_by_time_and_each_run_has_its_own(project):
+    with Session.create(project) as session:
+        ids = [session.run(only_missing_outputs=True).run_id for _ in range(5)]
+        assert ids == sorted(set(ids))
+        assert ids[0] == session.session_id
+        assert [record.run_id for record in session.history.runs()] == ids[::-1]
+
+
+def test_sessions_that_start_in_the_same_millisecond_get_different_ids(project):
+    def open_one(_):
+        return Session.create(project, save_on_close=False).session_id
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(open_one, range(40)))
+    assert len(set(ids)) == 40
+
+
+def test_versioned_outputs_are_saved_under_the_run_id_and_read_back(tmp_path):
+    catalog = """
+    raw: {type: text.TextDataset, filepath: data/raw.txt}
+    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
+    """
+    root = make_project(tmp_path, catalog=catalog)
+    with Session.create(root) as session:
+        first = session.run(only_missing_outputs=True)
+        assert (root / "data/counts.json" / first.run_id / "counts.json").is_file()
+        (root / "data/raw.txt").write_text("mouse mouse")
+        second = session.run()
+        assert second["report"] == "mouse: 2"
+        pinned = session.run(from_nodes=["report"], load_versions={"counts": first.run_id})
+        assert pinned["report"].startswith("and: 2")
+        assert session.plan(only_missing_outputs=True).facts.versions == {"counts": second.run_id}
+
+
+def test_a_pin_on_what_the_plan_would_make_again_is_refused_before_anything_runs(tmp_path):
+    catalog = """
+    raw: {type: text.TextDataset, filepath: data/raw.txt}
+    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
+    """
+    root = make_project(tmp_path, catalog=catalog)
+    with Session.create(root) as session:
+        version = session.run().run_id
+        with pytest.raises(UnmetInputsError, match="is pinned to version"):
+            session.run(load_versions={"counts": version})
+        with pytest.raises(UnmetInputsError, match=r"is pinned to version '2020', which does not exist"):
+            session.run(load_versions={"counts": "2020"}, only_missing_outputs=True)
+        with pytest.raises(
+            DatasetError, match="load versions name datasets that are not in the catalog: 'county'"
+        ):
+            session.run(load_versions={"county": version})
+
+
+def test_a_filtered_out_producer_is_named_with_the_flag_that_brings_it_in(project):
+    with Session.create(project) as session, pytest.raises(UnmetInputsError) as error:
+        session.run(from_nodes=["report"])
+    assert str(error.value) == (
+        "dataset 'counts', read by 'report', is made by node 'count', which the selection leaves out: "
+        "add it with --from-nodes=count,report"
+    )
+    assert not (project / ".incremental/ledger.sqlite-wal").exists()
+
+
+def test_a_forced_node_runs_and_its_readers_are_suspect_until_they_are_made_again(project):
+    with Session.create(project) as session:
+        session.run()
+        result = session.run(only_missing_outputs=True, force=["count"])
+        assert result.executed == ("clean", "count")
+        assert [suspect.dataset for suspect in result.plan.suspects] == ["report"]
+        later = session.plan(only_missing_outputs=True)
+        assert [(suspect.dataset, suspect.inputs) for suspect in later.suspects] == [("report", ("counts",))]
+        assert later.running == ()
+        assert session.run(propagate=True).executed == ("report",)
+        assert session.plan(only_missing_outputs=True).suspects == ()
+
+
+def test_an_unknown_forced_node_is_refused(project):
+    with Session.create(project) as session, pytest.raises(SelectionError, match="did you mean 'count'"):
+        session.run(force=["coutn"])
+
+
+FLAKY = """
+from pathlib import Path
+from incremental.pipeline import Pipeline, node
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def first(raw):
+    return raw
+
+
+def second(cleaned):
+    if not (ROOT / "fixed").exists():
+        raise RuntimeError("broken")
+    return {"n": len(cleaned)}
+
+
+def third(counts):
+    return str(counts)
+
+
+def register_pipelines():
+    return {
+        "__default__": Pipeline(
+            [
+                node(first, "raw", "cleaned", name="first"),
+                node(second, "cleaned", "counts", name="second"),
+                node(third, "counts", "report", name="third"),
+            ]
+        )
+    }
+"""
+
+
+def test_resume_finishes_a_failed_full_run_over_older_outputs(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY)
+    (root / "fixed").touch()
+    with Session.create(root) as session:
+        session.run()
+        (root / "fixed").unlink()
+        (root / "data/raw.txt").write_text("new")
+        with pytest.raises(NodeRunError):
+            session.run()
+        assert (root / "data/report.txt").read_text() == "{'n': 34}"  # the failed run left it alone
+        (root / "fixed").touch()
+        plan = session.plan(resume=True)
+        assert [step.node.name for step in plan.running] == ["first", "second", "third"]
+        assert session.run(resume=True).executed == ("first", "second", "third")
+        assert (root / "data/report.txt").read_text() == "{'n': 3}"
+        assert session.run(resume=True).executed == ()
+
+
+def test_resume_keeps_to_the_selection_of_the_run_that_failed(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY)
+    with Session.create(root) as session:
+        with pytest.raises(NodeRunError):
+            session.run(to_nodes=["second"])
+        (root / "fixed").touch()
+        assert session.run(resume=True).executed == ("first", "second")
+
+
+def test_a_killed_run_is_listed_as_interrupted_and_can_be_resumed(tmp_path):
+    registry = FLAKY.replace(
+        'raise RuntimeError("broken")', "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = make_project(tmp_path, registry=registry)
+    script = f"from incremental import Session\nwith Session.create({str(root)!r}) as s: s.run()"
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -9
+    (root / "fixed").touch()
+    with Session.create(root) as session:
+        (record,) = session.history.runs()
+        assert record.status == "interrupted"
+        assert session.run(resume=True).executed == ("first", "second", "third")
+
+
+def test_an_interrupt_is_recorded_and_leaves_what_was_there(tmp_path):
+    registry = FLAKY.replace('raise RuntimeError("broken")', "raise KeyboardInterrupt")
+    root = make_project(tmp_path, registry=registry)
+    with Session.create(root) as session:
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        assert [record.status for record in session.history.runs()] == ["interrupted"]
+    data = json.loads(next((root / ".incremental/sessions").iterdir()).read_text())
+    assert data["runs"][0]["status"] == "interrupted"
+
+
+def test_a_failure_is_in_the_record_of_the_session_without_secrets(tmp_path):
+    registry = FLAKY.replace('RuntimeError("broken")', 'RuntimeError("cannot log in with hunter2hunter2")')
+    files = {"conf/local/credentials.yml": "db:\n  password: hunter2hunter2\n"}
+    root = make_project(tmp_path, registry=registry, files=files)
+    with (
+        pytest.raises(NodeRunError),
+        Session.create(root, runtime_params={"token": "hunter3hunter3"}) as session,
+    ):
+        session.run()
+    texts = [path.read_bytes() for path in (root / ".incremental").rglob("*") if path.is_file()]
+    assert texts
+    for text in texts:
+        assert b"hunter2hunter2" not in text
+        assert b"hunter3hunter3" not in text
+    data = json.loads(next((root / ".incremental/sessions").iterdir()).read_text())
+    assert data["exception"] == {
+        "type": "NodeRunError",
+        "message": "node 'second' failed: RuntimeError: cannot log in with ***",
+    }
+    assert data["extra_params"] == {"token": "***"}
+
+
+def test_a_sealed_plan_runs_only_while_the_world_is_as_it_was(project):
+    with Session.create(project) as session:
+        request = Request.of(only_missing_outputs=True)
+        text = session.seal(session.plan_request(request), request)
+        assert session.run_sealed(text).executed == ("clean", "count", "report")
+        with pytest.raises(PlanMismatchError) as error:
+            session.run_sealed(text)
+        assert str(error.value) == (
+            "the world changed since the plan was made:\n"
+            "node 'clean': planned to run, now to be skipped (cleaned in memory, and nothing that runs reads it)\n"
+            "node 'count': planned to run, now to be skipped (counts present)\n"
+            "node 'report': planned to run, now to be skipped (report present)\n"
+            "accept it with --replan"
+        )
+        assert session.run_sealed(text, replan=True).executed == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace('"count"', '"coumt"'), "was changed after it was written"),
+        (lambda text: "{}", "this is no plan file: KeyError: 'format'"),
+        (lambda text: "not json", "this is no plan file: JSONDecodeError"),
+        (
+            lambda text: text.replace("sealed-plan/1", "sealed-plan/9"),
+            "has format 'incremental-sealed-plan/9'",
+        ),
+    ],
+)
+def test_a_plan_file_that_was_tampered_with_is_refused(project, change, message):
+    with Session.create(project) as session:
+        request = Request.of(only_missing_outputs=True)
+        text = session.seal(session.plan_request(request), request)
+        with pytest.raises(PlanMismatchError, match=message):
+            session.run_sealed(change(text))
+
+
+def test_a_sealed_plan_is_refused_under_other_parameters_or_another_environment(project):
+    request = Request.of(only_missing_outputs=True)
+    with Session.create(project, save_on_close=False) as session:
+        text = session.seal(session.plan_request(request), request)
+    with Session.create(project, runtime_params={"least": 9}) as session:
+        with pytest.raises(PlanMismatchError, match="the parameters changed since the plan was made"):
+            session.run_sealed(text)
+    with (
+        Session.create(project, env="prod") as session,
+        pytest.raises(PlanMismatchError, match="environment"),
+    ):
+        session.run_sealed(text)
+
+
+def test_a_closed_session_runs_nothing_more_and_closes_twice(project):
+    session = Session.create(project)
+    session.close()
+    session.close()
+    with pytest.raises(SessionError, match="the session is closed; create a new one"):
+        session.run()
+
+
+def test_a_store_whose_constructor_does_not_fit_is_explained(tmp_path):
+    store = """
+    from incremental.session import BaseSessionStore
+
+    class Store(BaseSessionStore):
+        def __init__(self, session_id): ...
+        def save(self, data): ...
+        def read(self): ...
+    """
+    settings = "from PACKAGE.stores import Store\nSESSION_STORE_CLASS = Store\n"
+    root = make_project(tmp_path, settings=settings, files={"src/PACKAGE/stores.py": store})
+    session = Session.create(root)
+    with pytest.raises(
+        SessionError, match="'Store' cannot be made: .*; its constructor takes path, session_id"
+    ):
+        session.run()
+
+
+def test_custom_context_catalog_and_loader_classes_are_used(tmp_path):
+    module = """
+    from incremental.config import OmegaConfigLoader
+    from incremental.io import DataCatalog
+    from incremental.session import Context
+
+    class MyContext(Context):
+        @property
+        def answer(self):
+            return 42
+
+    class MyCatalog(DataCatalog): ...
+    class MyLoader(OmegaConfigLoader): ...
+    """
+    settings = (
+        "from PACKAGE.own import MyCatalog, MyContext, MyLoader\n"
+        "CONTEXT_CLASS = MyContext\nDATA_CATALOG_CLASS = MyCatalog\nCONFIG_LOADER_CLASS = MyLoader\n"
+    )
+    root = make_project(tmp_path, settings=settings, files={"src/PACKAGE/own.py": module})
+    with Session.create(root, save_on_close=False) as session:
+        context = session.load_context()
+        assert context.answer == 42
+        assert [type(each).__name__ for each in (context.catalog, context.config_loader)] == [
+            "MyCatalog",
+            "MyLoader",
+        ]
+
+
+def test_two_projects_in_one_process_do_not_mix(tmp_path):
+    one = make_project(tmp_path / "one")
+    two = make_project(tmp_path / "two", parameters="least: 5\n")
+    with Session.create(one) as first, Session.create(two) as second:
+        assert second.run()["report"] == "mouse: 1"
+        assert first.run()["report"].startswith("and: 2")
+
+
+def test_relative_paths_begin_at_the_project_whatever_the_working_folder(project, tmp_path):
+    os.chdir("/")
+    with Session.create(project) as session:
+        session.run()
+    assert (project / "data/report.txt").is_file()
+
+
+def test_the_git_commit_and_dirtiness_are_recorded(project):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=project, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "x")
+    with Session.create(project) as session:
+        session.run()
+    data = json.loads(next((project / ".incremental/sessions").iterdir()).read_text())
+    assert data["git_sha"] == git("rev-parse", "HEAD")
+    assert data["git_dirty"] is True
