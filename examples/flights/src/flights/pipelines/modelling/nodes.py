@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -25,12 +27,15 @@ def train_classifier(train: pd.DataFrame, options: dict[str, Any]) -> HistGradie
     classifier = HistGradientBoostingClassifier(
         categorical_features="from_dtype", early_stopping=False, **options
     )
-    return classifier.fit(_features(train), train["late"])
+    with _one_thread():
+        return classifier.fit(_features(train), train["late"])
 
 
 def predict(classifier: HistGradientBoostingClassifier, test: pd.DataFrame) -> pd.DataFrame:
     """Add to each flight of the test period the probability that it arrives late."""
-    return test[KEPT].assign(probability=classifier.predict_proba(_features(test))[:, 1])
+    with _one_thread():
+        probability = classifier.predict_proba(_features(test))[:, 1]
+    return test[KEPT].assign(probability=probability)
 
 
 def measure_importance(
@@ -43,12 +48,20 @@ def measure_importance(
     seed = options["seed"]
     sample = test.sample(min(options["rows"], len(test)), random_state=seed)
     features = _features(sample)
-    shuffled = permutation_importance(
-        classifier, features, sample["late"], scoring="roc_auc", n_repeats=1, random_state=seed
-    )
+    with _one_thread():
+        shuffled = permutation_importance(
+            classifier, features, sample["late"], scoring="roc_auc", n_repeats=1, random_state=seed
+        )
     table = pd.DataFrame({"feature": features.columns, "auc_lost": shuffled.importances_mean})
     return table.sort_values("auc_lost", ascending=False, ignore_index=True)
 
 
 def _features(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=NOT_FEATURES)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keep scikit-learn on one core: where others are busy, its threads spin for longer than they work."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp")
