@@ -56,10 +56,14 @@ def resolve(
     from omegaconf.errors import OmegaConfBaseException
 
     with _RESOLVING, _resolvers(scope) as reasons:
+        over = over or {}
+        for place, layer in enumerate(layers):
+            for upper in (*layers[place + 1 :], over):
+                _clear_way(layer, upper)
         try:
-            merged = OmegaConf.unsafe_merge(*layers, dict(over or {}))
+            merged = OmegaConf.unsafe_merge(*[_config(layer) for layer in (*layers, over)])
         except OmegaConfBaseException as error:
-            return {}, [InterpolationFault((), f"values cannot be merged: {_first_line(error)}")]
+            return {}, [_merge_fault(error, [*layers, dict(over)], scope)]
         assert isinstance(merged, DictConfig)
         try:
             return _plain(merged, resolve=True), []
@@ -81,6 +85,26 @@ def _faults(merged: DictConfig, scope: Scope, reasons: list[str]) -> Iterator[In
         except OmegaConfBaseException as error:
             path, expression = _find(raw[key], (key,), str(error.full_key or key))
             yield InterpolationFault(path, _explain(error, expression, reasons, scope, raw))
+
+
+def _clear_way(under: dict[Any, Any], over: Mapping[Any, Any]) -> None:
+    """Take out what a list replaces as a mapping, or the other way round: OmegaConf refuses to."""
+    for key, value in over.items():
+        present = under.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _clear_way(present, value)
+        elif isinstance(present, dict | list) and isinstance(value, dict | list):
+            del under[key]
+
+
+def _merge_fault(error: Exception, layers: list[dict[Any, Any]], scope: Scope) -> InterpolationFault:
+    """Explain an error before resolving: an interpolation that cannot be read."""
+    full_key = str(getattr(error, "full_key", ""))
+    for layer in layers:
+        for place, text in _interpolated(layer, ()):
+            if _full_key(place) == full_key:
+                return InterpolationFault(place, _explain(error, text, [], scope, {}))
+    return InterpolationFault((), f"values of several files cannot be merged: {_first_line(error)}")
 
 
 def _find(value: Any, path: tuple[object, ...], full_key: str) -> tuple[tuple[object, ...], str]:
@@ -120,7 +144,7 @@ def _explain(
         return f"'${{{key}}}' refers to a key that the files of this environment do not have{near}"
     if isinstance(error, GrammarParseError):
         return "interpolation cannot be read; close its brace, or write '\\${' for the characters themselves"
-    return f"interpolation failed: {what[:1].lower()}{what[1:]}"
+    return f"interpolation failed: {what}"
 
 
 def _explain_resolver(name: str, scope: Scope) -> str:
@@ -177,12 +201,10 @@ def _register(name: str, resolver: Resolver) -> None:
 def _lookup(kind: str, values: Mapping[str, Any], reasons: list[str]) -> Resolver:
     from omegaconf import OmegaConf
 
-    config = OmegaConf.create(dict(values))
-
     def look_up(variable: str, default: Any = _NOTHING) -> Any:
         if kind == "globals" and variable.startswith("_"):
             return _refuse(f"'${{globals:{variable}}}' begins with '_', and such keys are private", reasons)
-        value = OmegaConf.select(config, variable, default=default)
+        value = OmegaConf.select(_config(values), variable, default=default)
         if value is not _NOTHING:
             return value
         where = "globals.yml" if kind == "globals" else "the runtime parameters (--params)"
@@ -211,6 +233,13 @@ def _environment(read: Resolver, reasons: list[str]) -> Resolver:
 def _refuse(text: str, reasons: list[str]) -> Any:
     reasons.append(text)
     raise LookupError(text)
+
+
+def _config(values: Mapping[Any, Any]) -> DictConfig:
+    """Wrap plain values; what a caller hands in as a parameter may be any object."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.create(dict(values), flags={"allow_objects": True})
 
 
 def _first_line(error: Exception) -> str:

@@ -171,6 +171,8 @@ class OmegaConfigLoader(AbstractConfigLoader):
                 faults += islice(self._duplicates(key, documents), SHOWN + 1)
         if faults:
             raise error_of(faults, key)
+        if not any(layers) and key == "parameters" and self.runtime_params:
+            return expand(self.runtime_params)
         if not any(layers) and key != "globals":
             folders = " or ".join(repr(env or ".") for env in self._environments())
             raise MissingConfigError(

@@ -264,7 +264,8 @@ BAD = [
     (
         "a: 1\nb: !!python/object/apply:os.system ['ls']",
         [
-            "f.yml:2: tag '!!python/object/apply:os.system' is not supported; configuration is plain data, remove it"
+            "f.yml:2: tag '!!python/object/apply:os.system' is not supported; "
+            "configuration is plain data, remove it"
         ],
     ),
     (
