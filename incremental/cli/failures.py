@@ -1,0 +1,137 @@
+"""From whatever ended a command to an exit code and a text. The wording is the render room's."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from incremental.cli import exit_codes
+from incremental.cli.interrupts import Interrupted
+from incremental.config.faults import show_path
+from incremental.errors import IncrementalError, NodeRunError
+from incremental.render.failure import Failure, Frame, failure_document, failure_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from incremental.cli.call import Call
+
+_OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+_LIBRARIES = ("site-packages", "dist-packages")
+_RESUMABLE = "resume with: incremental run --resume"
+
+
+def report(error: BaseException, call: Call) -> int:
+    """Tell what ended a command, on stderr and with ``--json`` also as the document; return the exit code."""
+    from incremental.cli.output import look_of
+
+    out = call.out
+    failure, code = _failure(error, call)
+    if call.traceback and not isinstance(error, click.ClickException):
+        out.tell("".join(traceback.format_exception(error)).rstrip())
+    elif failure is not None:
+        out.tell(failure_text(failure, look_of(out.stderr, out.environ)))
+    if call.as_json and failure is not None:
+        out.document(failure_document(failure, code))
+    return code
+
+
+def _failure(error: BaseException, call: Call) -> tuple[Failure | None, int]:
+    if isinstance(error, click.ClickException):
+        return _usage(error), exit_codes.WRONG_USE
+    if isinstance(error, NodeRunError):
+        return _of_node(error, call), exit_codes.NODE_FAILED
+    if isinstance(error, Interrupted):
+        remedy = (_resume(call),) if call.runs else ()
+        return Failure(
+            "the run was interrupted", remedy=remedy, kind="stopped"
+        ) if remedy else None, error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return None, exit_codes.INTERRUPTED
+    if isinstance(error, IncrementalError):
+        return Failure(str(error)), exit_codes.WRONG_USE
+    if isinstance(error, OSError) and error.filename is not None:
+        return Failure(f"{error.strerror}: {show_path(str(error.filename))!r}"), exit_codes.WRONG_USE
+    return _unexpected(error)
+
+
+def _usage(error: click.ClickException) -> Failure:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "incremental"
+    return Failure(error.format_message(), remedy=(f"see: {command} --help",))
+
+
+def _of_node(error: NodeRunError, call: Call) -> Failure:
+    cause = error.__cause__ or error
+    frames, raised_in = _users_frames(cause)
+    return Failure(str(error), frames, raised_in, _behind(cause), (_resume(call),))
+
+
+def _unexpected(error: BaseException) -> tuple[Failure, int]:
+    """Tell an error that nobody foresaw: of the user's code where that raised it, else of ours."""
+    name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames, raised_in = _users_frames(error)
+    if isinstance(error, SystemExit):
+        return Failure(f"the code of a node calls sys.exit({error.code!r})", frames), exit_codes.NODE_FAILED
+    if frames:
+        return Failure(f"code of the project failed: {name}", frames, raised_in), exit_codes.WRONG_USE
+    where = _last_frame(error)
+    remedy = ("this is a bug of incremental: please report it with the output of --traceback",)
+    return Failure(f"internal error: {name}", raised_in=where, remedy=remedy), exit_codes.OUR_BUG
+
+
+def _resume(call: Call) -> str:
+    return " ".join([_RESUMABLE, *call.resume])
+
+
+def _users_frames(error: BaseException) -> tuple[tuple[Frame, ...], Frame | None]:
+    """Return the frames in the user's own code, and where a library raised below the last of them."""
+    frames = list(_frames(error))
+    users = [frame for frame, is_users in frames if is_users]
+    last = frames[-1][0] if frames else None
+    if not users or last is users[-1]:
+        return tuple(users), None
+    return tuple(users), last
+
+
+def _frames(error: BaseException) -> Iterator[tuple[Frame, bool]]:
+    """Yield each frame outside this package, and whether it is the user's own."""
+    for summary in traceback.extract_tb(error.__traceback__):
+        if summary.filename.startswith(_OURS):
+            continue
+        frame = _frame(summary)
+        yield frame, not _is_library(summary.filename)
+
+
+def _last_frame(error: BaseException) -> Frame | None:
+    summaries = traceback.extract_tb(error.__traceback__)
+    return _frame(summaries[-1]) if summaries else None
+
+
+def _frame(summary: traceback.FrameSummary) -> Frame:
+    source = (summary.line or "").strip()
+    return Frame(show_path(summary.filename), summary.lineno or 0, summary.name, source)
+
+
+def _is_library(file: str) -> bool:
+    parts = Path(file).parts
+    if file.startswith("<") or any(name in parts for name in _LIBRARIES):
+        return True
+    standard = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    return any(
+        file.startswith((f"{os.path.realpath(place)}{os.sep}", f"{place}{os.sep}")) for place in standard
+    )
+
+
+def _behind(error: BaseException) -> str | None:
+    """Return the error that an error of the user's code was raised from, in one phrase."""
+    cause = error.__cause__
+    if cause is None or isinstance(error, IncrementalError):
+        return None
+    first = str(cause).partition("\n")[0]
+    return f"{type(cause).__name__}: {first}" if first else type(cause).__name__

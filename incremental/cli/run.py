@@ -1,0 +1,139 @@
+"""``incremental run``: carry a plan out, or show it with ``--dry-run``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from incremental.cli import exit_codes
+from incremental.cli.commands import Command, common, examples
+from incremental.cli.opening import Trace, opened, resume_options
+from incremental.cli.options import opening, request_of, selector_given, selectors
+
+if TYPE_CHECKING:
+    from incremental.cli.call import Call
+    from incremental.runner import AbstractRunner, RunResult
+    from incremental.session import Session
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    from incremental.cli.run_config import read_defaults
+
+    if value:
+        ctx.default_map = {**(ctx.default_map or {}), **read_defaults(value, ctx.command.params)}
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "incremental run  # everything",
+        "incremental run --only-missing-outputs  # the least after which nothing is missing",
+        "incremental run --from-nodes clean --env prod --params model.lr=0.1",
+        "incremental run --only-missing-outputs --force train  # that, and train",
+        "incremental run --resume  # finish the run that failed",
+        "incremental run --plan plan.json  # what was planned, or nothing",
+        "incremental run pipeline.py  # a project of one file",
+    ),
+)
+@opening
+@selectors
+@click.option(
+    "--only-missing-outputs", is_flag=True, help="Run only what has to run for no output to be missing."
+)
+@click.option("--runner", metavar="NAME", help="sequential, or the dotted path of a runner class.")
+@click.option("--async", "is_async", is_flag=True, help="Load and save the datasets of a node in threads.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Run a sealed plan.",
+)
+@click.option("--replan", is_flag=True, help="With --plan: accept what changed since.")
+@click.option("--dry-run", is_flag=True, help="Show what this run would do, and leave no trace.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Take options from the 'run' section of a YAML file.",
+)
+@common
+@click.pass_obj
+def run(call: Call, /, **options: Any) -> int:
+    """Run a pipeline, or the part of it that is selected or missing."""
+    _check(options)
+    if options["dry_run"]:
+        return _show(call, options)
+    from incremental.cli.runners import runner_of
+
+    runner = runner_of(options["runner"], options["is_async"])
+    text = Path(options["plan_file"]).read_text(encoding="utf-8") if options["plan_file"] else None
+    if text is not None and options["env"] is None:
+        from incremental.session.sealed import read_sealed
+
+        options["env"] = read_sealed(text).env
+    with opened(call, options, Trace.RECORD) as session:
+        begin = time.perf_counter()
+        result = _run(call, session, options, runner, text)
+        _answer(call, session, result, time.perf_counter() - begin)
+    return exit_codes.DONE
+
+
+def _check(options: dict[str, Any]) -> None:
+    given = selector_given(options) or ("--only-missing-outputs" if options["only_missing_outputs"] else None)
+    if options["plan_file"]:
+        if given:
+            raise click.UsageError(f"--plan brings its own selection: drop {given}")
+        if options["dry_run"]:
+            raise click.UsageError("--plan and --dry-run exclude each other: the file says what would run")
+    elif options["replan"]:
+        raise click.UsageError("--replan needs a plan: name its file with --plan")
+
+
+def _show(call: Call, options: dict[str, Any]) -> int:
+    from incremental.cli.plan import complain, problems, show_plan
+
+    request = request_of(options, only_missing_outputs=options["only_missing_outputs"])
+    with opened(call, options) as session:
+        found = session.plan_request(request)
+        sentences = problems(found, session.load_context().catalog)
+        show_plan(call, found, sentences)
+        return complain(call, sentences) if sentences else exit_codes.DONE
+
+
+def _run(
+    call: Call, session: Session, options: dict[str, Any], runner: AbstractRunner, text: str | None
+) -> RunResult:
+    from incremental.cli.progress import progress
+
+    with progress(call) as listeners:
+        call.resume = resume_options(call, options)
+        call.runs = True
+        if text is not None:
+            return session.run_sealed(text, replan=options["replan"], runner=runner, listeners=listeners)
+        request = request_of(options, only_missing_outputs=options["only_missing_outputs"])
+        return session.run_request(request, runner, listeners)
+
+
+def _answer(call: Call, session: Session, result: RunResult, seconds: float) -> None:
+    from incremental.render.runs import outcome_text
+
+    call.answer(
+        lambda: outcome_text(result.run_id, result.executed, result.skipped, seconds),
+        lambda: {
+            "format": "incremental-run/1",
+            "run_id": result.run_id,
+            "session_id": session.session_id,
+            "status": "succeeded",
+            "executed": list(result.executed),
+            "skipped": list(result.skipped),
+            "outputs": list(result),
+            "seconds": round(seconds, 3),
+        },
+    )

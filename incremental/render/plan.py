@@ -1,0 +1,98 @@
+"""A plan as text and as JSON types. It plans nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from incremental.planner.document import as_dict
+from incremental.planner.plan import Cause, Verdict
+from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from incremental.planner import Plan, Step
+
+MOST_ON_SCREEN = 200
+_FEW = 8
+"""Suspects, warnings and the like that are shown; a report that nobody reads to its end helps nobody."""
+
+_STYLES = {Verdict.RUN: Style.WORK, Verdict.MAYBE: Style.WORK, Verdict.SKIP: Style.FAINT}
+
+
+def plan_text(plan: Plan, look: Look, obstacles: Sequence[str] = (), *, full: bool = False) -> str:
+    """Return a line for each node that runs, one for all that do not, what is doubtful, and the summary.
+
+    Args:
+        plan: what to show.
+        look: what the screen can show; a long plan is cut where there is a screen.
+        obstacles: why it cannot be carried out, a sentence each; only their number is shown.
+        full: cut nothing.
+    """
+    rows = [
+        row(step.verdict.value, step.node.name, why(plan, step), style=_STYLES[step.verdict])
+        for step in plan.running
+    ]
+    lines = aligned([*rows, *_asides(plan)], look)
+    most = MOST_ON_SCREEN if look.width is not None and not full else None
+    running = cut(lines[: len(rows)], most, "nodes to run (-v shows all)")
+    return "\n".join([*running, *lines[len(rows) :], summary(plan, obstacles)])
+
+
+def why(plan: Plan, step: Step) -> str:
+    """Return the reasons of a step, and what it overwrites, in one line."""
+    reasons = "; ".join(str(reason) for reason in step.reasons)
+    over = plan.overwrites(step) if step.verdict is not Verdict.SKIP else ()
+    return f"{reasons}; overwrites {listed(over)}" if over else reasons
+
+
+def summary(plan: Plan, obstacles: Sequence[str] = ()) -> str:
+    """Return the plan in one line."""
+    if obstacles:
+        return f"{plan.summary} · cannot run: {count(len(obstacles), 'problem')}"
+    return plan.summary
+
+
+def plan_document(plan: Plan, obstacles: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the plan as ``incremental-plan/1``, which ``Plan.from_json`` reads, with sentences besides."""
+    document = as_dict(plan)
+    for step, described in zip(plan.steps, document["steps"], strict=True):
+        described["why"] = why(plan, step)
+    return {
+        **document,
+        "digest": plan.digest,
+        "valid": plan.is_valid,
+        "obstacles": list(obstacles),
+        "to_run": [step.node.name for step in plan.running],
+        "news": [step.node.name for step in plan.news],
+    }
+
+
+def _asides(plan: Plan) -> list[Row]:
+    rows = []
+    if plan.skipped and plan.running:
+        rows.append(row("skip", _skipped(plan), style=Style.FAINT))
+    suspects = [
+        row("suspect", f"{each.dataset} is older than {listed(each.inputs, 3)}", style=Style.BAD)
+        for each in plan.suspects
+    ]
+    rows += _first(suspects)
+    if suspects:
+        rows.append(row("", "--propagate makes suspects again"))
+    return rows + _first([row("warning", text, style=Style.WORK) for text in plan.warnings])
+
+
+def _first(rows: list[Row]) -> list[Row]:
+    if len(rows) <= _FEW:
+        return rows
+    return [*rows[:_FEW], row("", f"and {len(rows) - _FEW:,} more")]
+
+
+def _skipped(plan: Plan) -> str:
+    unused = sum(step.reasons[0].cause is Cause.UNUSED for step in plan.skipped)
+    there = len(plan.skipped) - unused
+    if not unused:
+        return f"{count(there, 'node')} up to date"
+    if not there:
+        return f"{count(unused, 'node')} that nothing needs"
+    return f"{count(there, 'node')} up to date, {unused:,} that nothing needs"
