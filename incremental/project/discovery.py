@@ -182,7 +182,8 @@ def _table(file: Path, text: str) -> dict[str, Any] | None:
             return None
         message = str(error)
         line = re.search(r"line (\d+)", message)
-        number = line[1] if line else str(text.count("\n") + 1)
+        last = max(1, len(text.splitlines()))
+        number = min(int(line[1]), last) if line else last
         what = re.sub(r"\s*\(at .*\)$", "", message)
         raise ProjectError(f"{show_path(file)}:{number}: not TOML: {what[:1].lower()}{what[1:]}") from None
     except AttributeError:  # 'tool' is a value, not a table
