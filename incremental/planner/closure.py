@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from incremental.pipeline.transcoding import base_name, is_parameter
+from incremental.pipeline.transcoding import base_name, distinct, is_parameter
 from incremental.planner.facts import AVAILABLE, State
 from incremental.planner.plan import Cause, Reason, Unmet
 
@@ -36,14 +37,14 @@ def close_backwards(selected: Selected, wanted: Reasons, facts: Facts) -> tuple[
     if not running:
         return running, ()
     unmet: list[Unmet] = []
-    needs: dict[str, tuple[dict[str, None], dict[str, None]]] = {}  # producer -> its datasets, their readers
+    needs: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)  # producer -> (its dataset, a reader)
     producers = selected.pipeline.producers
     states = facts.states
     for node in reversed(selected.pipeline.nodes):
-        if needed := needs.get(node.name):
-            reason = Reason(Cause.NEEDED, tuple(reversed(needed[0])), tuple(reversed(needed[1])))
-            running[node.name] = (*running.get(node.name, ()), reason)
-        elif node.name not in running:
+        reader = node.name
+        if reader in needs:
+            running[reader] = (*running.get(reader, ()), _needed(needs[reader]))
+        elif reader not in running:
             continue
         for name in reversed(node.reads):
             if states.get(name) in AVAILABLE:
@@ -53,9 +54,13 @@ def close_backwards(selected: Selected, wanted: Reasons, facts: Facts) -> tuple[
                 if (gap := _gap(name, node, selected.whole, facts)) is not None:
                     unmet.append(gap)
             elif not is_parameter(name):
-                datasets, readers = needs.setdefault(producer.name, ({}, {}))
-                datasets[name] = readers[node.name] = None
+                needs[producer.name].append((name, reader))
     return running, tuple(reversed(unmet))
+
+
+def _needed(uses: list[tuple[str, str]]) -> Reason:
+    datasets, readers = zip(*reversed(uses), strict=True)
+    return Reason(Cause.NEEDED, distinct(datasets), distinct(readers))
 
 
 def _gap(name: str, node: Node, whole: Pipeline, facts: Facts) -> Unmet | None:
@@ -87,7 +92,7 @@ def stale_readers(
         return
     changing: set[str] = set()
     for node in pipeline.nodes:
-        inputs = tuple([name for name in node.reads if base_name(name) in changing]) if changing else ()
+        inputs = tuple([name for name in node.reads if base_name(name) in changing])
         if inputs and node.name not in running:
             yield node, inputs
         reasons = running.get(node.name, ())

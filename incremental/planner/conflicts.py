@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from incremental.pipeline.transcoding import SEPARATOR, base_name, is_parameter
+from incremental.pipeline.transcoding import SEPARATOR, base_name
 from incremental.planner.facts import AVAILABLE, IN_MEMORY
 
 if TYPE_CHECKING:
@@ -59,14 +59,11 @@ def _parted_variants(pipeline: Pipeline, running: Collection[str], facts: Facts)
     """Yield the inputs that are made under another format, where memory keeps one of the two only."""
     if not any(SEPARATOR in name for name in facts.states):
         return
-    variants = {
-        (name, base_name(name)) for node in pipeline.nodes if node.name in running for name in node.reads
-    }
-    for name, base in sorted(variants):
-        producer = pipeline.producers.get(base)
-        if producer is None or producer.name not in running or facts.state(name) in AVAILABLE:
+    for name in sorted({name for node in pipeline.nodes if node.name in running for name in node.reads}):
+        producer = pipeline.producers.get(base_name(name))
+        if producer is None or facts.state(name) in AVAILABLE:
             continue
-        made = next(each for each in producer.writes if base_name(each) == base)
+        made = next(each for each in producer.writes if base_name(each) == base_name(name))
         if (facts.state(name) in IN_MEMORY) is not (facts.state(made) in IN_MEMORY):
             kept, other = (made, name) if facts.state(made) in IN_MEMORY else (name, made)
             yield (
@@ -115,14 +112,14 @@ def _shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Ite
 
 
 def _names_by_location(pipeline: Pipeline, facts: Facts) -> dict[str, list[str]]:
-    """Return the base names of each location that has more than one."""
+    """Return the base names at each location, if any location has two names."""
     if len(set(facts.locations.values())) == len(facts.locations):
         return {}
     names: defaultdict[str, set[str]] = defaultdict(set)
     for name in _stored_names(pipeline):
-        if not is_parameter(name) and name in facts.locations:
+        if name in facts.locations:
             names[facts.locations[name]].add(base_name(name))
-    return {location: sorted(found) for location, found in names.items() if len(found) > 1}
+    return {location: sorted(found) for location, found in names.items()}
 
 
 def _is_written(one: str, other: str, pipeline: Pipeline) -> bool:

@@ -34,7 +34,8 @@ def plan_missing(
     """
     pipeline = selected.pipeline
     wanted = {node.name: found for node in pipeline.nodes if (found := seed_reasons(node, selected, facts))}
-    _add_owed(wanted, pipeline, frozenset(owed))
+    for name in pipeline.topology.by_name.keys() & set(owed):
+        wanted[name] = (*wanted.get(name, ()), Reason(Cause.OWED))
     if propagate:
         _add_outdated(wanted, pipeline, facts)
     running, unmet = close_backwards(selected, wanted, facts)
@@ -60,7 +61,7 @@ def seed_reasons(node: Node, selected: Selected, facts: Facts) -> tuple[Reason, 
         cause = _cause_of_output(name, selected, facts)
         if cause is not None:
             outputs.setdefault(cause, []).append(name)
-    reasons = [Reason(cause, tuple(names)) for cause, names in outputs.items()]
+    reasons = [Reason(cause, tuple(names)) for cause, names in outputs.items()] if outputs else []
     if not node.writes:
         reasons.append(Reason(Cause.NO_OUTPUTS))
     if confirms := node.confirms:
@@ -84,12 +85,6 @@ def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | Non
     if state is State.EPHEMERAL:
         return Cause.RESULT if base_name(name) in selected.requested else None
     return _CAUSE_BY_STATE.get(state)
-
-
-def _add_owed(wanted: Reasons, pipeline: Pipeline, owed: frozenset[str]) -> None:
-    for node in pipeline.nodes if owed else ():
-        if node.name in owed:
-            wanted[node.name] = (*wanted.get(node.name, ()), Reason(Cause.OWED))
 
 
 def _add_outdated(wanted: Reasons, pipeline: Pipeline, facts: Facts) -> None:

@@ -195,7 +195,7 @@ def _with_selectors(case: Case, selectors: dict[str, tuple[str, ...]]) -> Case:
     """Return the case with these selectors, or as it is where they would leave nothing."""
     narrowed = replace(case, selectors=selectors)
     try:
-        narrowed.selected  # noqa: B018
+        narrowed.selected
     except SelectionError:
         return case
     return narrowed

@@ -152,7 +152,10 @@ def test_names_that_are_no_unicode_have_json_and_a_digest() -> None:
 def test_every_field_comes_back() -> None:
     plan = example_plan()
     conflicting = replace(plan, conflicts=("one", "two"), suspects=_suspicious().suspects)
-    for each in (plan, conflicting, plan_all(plan.selected, plan.facts)):
+    narrow = plan_missing(select(whole(), Selection.of(node_names="y")), facts("x present; y, z absent"))
+    assert [gap.producer for gap in narrow.unmet] == ["x_z"]
+    assert narrow.unmet[0].location == "/data/z"
+    for each in (plan, conflicting, narrow, plan_all(plan.selected, plan.facts)):
         back = Plan.from_json(each.to_json(), whole())
         assert replace(back, selected=each.selected) == each
         assert back.selected.selection == each.selected.selection
@@ -220,10 +223,23 @@ def test_garbage_is_refused(text: str) -> None:
     assert refusal(text).startswith("this is no plan of ours: ")
 
 
-def test_an_error_says_what_is_wrong_and_keeps_the_cause() -> None:
+@pytest.mark.parametrize(
+    ("path", "wrong", "told"),
+    [
+        (("mode",), "guess", "ValueError: 'guess' is not a valid Mode"),
+        (("warnings",), "none", "TypeError: 'none' is no list"),
+        (("conflicts",), [7], "TypeError: 7 is no text"),
+        (("facts", "pins"), {"raw": None}, "TypeError: None is no text"),
+        (("facts",), {}, "KeyError: 'states'"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(path: tuple[str, ...], wrong: Any, told: str) -> None:
+    assert refusal(json.dumps(changed(document(), path, wrong))) == f"this is no plan of ours: {told}"
+
+
+def test_a_refusal_keeps_its_cause() -> None:
     with pytest.raises(PlanMismatchError) as caught:
         Plan.from_json(json.dumps({**document(), "mode": "guess"}), whole())
-    assert str(caught.value) == "this is no plan of ours: ValueError: 'guess' is not a valid Mode"
     assert isinstance(caught.value.__cause__, ValueError)
 
 

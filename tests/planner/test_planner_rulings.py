@@ -82,6 +82,11 @@ def test_parameters_satisfy_nothing_and_block_nothing() -> None:
     assert plan.is_valid
 
 
+def test_a_plain_plan_runs_all_and_says_which_nodes_were_forced_anyway() -> None:
+    plan = plan_all(selection("raw -> x -> y", forced=["x"]), facts("raw, x, y present"))
+    assert story(plan) == {"x": "run: forced", "y": "run: selected"}
+
+
 # the table, row by row
 
 
@@ -343,6 +348,11 @@ def test_a_format_that_memory_keeps_cannot_be_read_as_one_that_is_stored() -> No
         )
 
 
+def test_a_format_that_memory_keeps_is_found_among_nothing_but_formats() -> None:
+    plan = plan_missing(selection("raw@k -> x@a; x@b -> y@k"), facts("raw@k present; x@b, y@k absent"))
+    assert len(plan.conflicts) == 1
+
+
 def test_formats_conflict_only_where_a_running_node_reads_what_another_makes() -> None:
     selected = selection("raw -> x@a; x@b -> y; more -> u; stored@k -> w")
     for states in (
@@ -371,6 +381,16 @@ def test_a_source_that_cannot_be_asked_is_tried_with_a_warning() -> None:
 def test_a_source_that_cannot_be_asked_and_that_nothing_reads_in_this_plan_needs_no_warning() -> None:
     given = facts("query unknown; x present", untestable={"query": "SQLQuery"})
     assert plan_missing(selection("query -> x"), given).warnings == ()
+
+
+def test_warnings_come_in_the_order_of_names_past_those_that_need_none() -> None:
+    tables = {"a": "A", "b": "B", "c": "C"}
+    given = facts("a, b, c unknown; x, z absent; y present", untestable=tables)
+    plan = plan_missing(selection("a -> x; b -> y; c -> z"), given)
+    assert plan.warnings == (
+        "dataset 'a': A cannot tell whether it exists; it will be tried",
+        "dataset 'c': C cannot tell whether it exists; it will be tried",
+    )
 
 
 def test_a_dataset_that_cannot_be_asked_and_whose_maker_is_left_out_counts_as_missing() -> None:
@@ -416,6 +436,23 @@ def test_two_names_on_one_location_that_nothing_writes_are_no_matter() -> None:
 def test_two_formats_of_one_dataset_may_share_a_location() -> None:
     plan = plan_missing(selection("raw -> x@a; x@b -> y"), facts("raw, y, x@a, x@b present"))
     assert (plan.conflicts, plan.warnings) == ((), ())
+
+
+def test_all_pairs_at_a_location_are_looked_at_past_those_that_are_no_matter() -> None:
+    shared = dict.fromkeys("abcd", "/data/same")
+    given = facts("a, b, c, d, x present", locations=shared)
+    plan = plan_missing(selection("a, b -> x; a -> c; c, b -> d"), given)  # nothing writes a or b
+    pairs = {
+        kind: [each.split(" share ")[0] for each in getattr(plan, kind)] for kind in ("conflicts", "warnings")
+    }
+    assert pairs == {
+        "conflicts": [f"datasets {one} and {other}" for one, other in _pairs("ac", "ad", "bc", "bd")],
+        "warnings": ["datasets 'c' and 'd'"],
+    }
+
+
+def _pairs(*pairs: str) -> list[tuple[str, str]]:
+    return [(repr(one), repr(other)) for one, other in pairs]
 
 
 def test_names_of_other_pipelines_on_the_same_location_are_no_matter() -> None:
