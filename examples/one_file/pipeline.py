@@ -31,8 +31,8 @@ def write(ranking: list[dict[str, float | str]]) -> str:
 
 pipeline = Pipeline(
     [
-        node(parse, "weather", "months"),
-        node(rank, "months", "ranking"),
-        node(write, "ranking", "postcard"),
+        node(parse, "weather", "months", name="parse"),
+        node(rank, "months", "ranking", name="rank"),
+        node(write, "ranking", "postcard", name="write"),
     ]
 )
