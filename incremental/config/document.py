@@ -17,6 +17,7 @@ import yaml
 from incremental.config import scalars
 from incremental.config.faults import Fault, Origin
 from incremental.config.origins import find_line
+from incremental.secrets import MASK
 
 try:
     from yaml import CSafeLoader as _Parser
@@ -57,8 +58,11 @@ class Document:
     interpolated: bool = False
 
 
-def read(file: str, data: bytes) -> Document:
-    """Read the bytes of a file whose top level has to be a mapping; never raises for what they hold."""
+def read(file: str, data: bytes, *, hide: bool = False) -> Document:
+    """Read the bytes of a file whose top level has to be a mapping; never raises for what they hold.
+
+    ``hide``: show no word of the text in a fault, because a password may look like a tag.
+    """
     if len(data) > LARGEST:
         return _faulty(
             file, 1, f"the file is larger than {LARGEST // 2**20} MiB; configuration is meant to be small"
@@ -68,7 +72,7 @@ def read(file: str, data: bytes) -> Document:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _faulty(file, line, f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8")
-    reader = _Reader(file, text)
+    reader = _Reader(file, text, hide)
     value, faults = reader.value(), tuple(reader.faults)
     if faults and file.endswith(".json"):
         value, faults = _read_json(file, text, faults)
@@ -80,12 +84,12 @@ def read(file: str, data: bytes) -> Document:
     return Document(file, value, interpolated="${" in text or ("\\" in text and holds_interpolation(value)))
 
 
-def read_value(text: str) -> Any:
+def read_value(text: str, *, hide: bool = False) -> Any:
     """Return the value of a YAML text of any kind, as for a value on the command line.
 
     Raises ``ValueError`` with what is wrong; the text itself is not in the message.
     """
-    reader = _Reader("", text)
+    reader = _Reader("", text, hide)
     value = reader.value()
     if reader.faults:
         raise ValueError(reader.faults[0].text)
@@ -119,7 +123,8 @@ class _Frame:
 class _Reader:
     """Builds the value of one document from parser events, and collects what is wrong with it."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, hide: bool) -> None:
+        self.hide = hide
         self.file = file
         self.text = text
         self.faults: list[Fault] = []
@@ -230,11 +235,10 @@ class _Reader:
     def _alias(self, event: Any) -> None:
         self._written += 1
         if event.anchor in self._open_anchors:
-            self._stop(event, f"alias *{event.anchor} stands inside what it repeats; write it out")
+            self._stop(event, f"alias {self._shown('*', event)} stands inside what it repeats; write it out")
         if event.anchor not in self._anchors:
-            self._stop(
-                event, f"alias *{event.anchor} has no anchor &{event.anchor} before it; define it first"
-            )
+            alias, anchor = self._shown("*", event), self._shown("&", event)
+            self._stop(event, f"alias {alias} has no anchor {anchor} before it; define it first")
         value, size = self._anchors[event.anchor]
         self._expanded += size
         extra = self._expanded - self._written
@@ -244,7 +248,7 @@ class _Reader:
 
     def _begin_anchor(self, event: Any) -> None:
         if event.anchor in self._anchors or event.anchor in self._open_anchors:
-            self._fault(_line(event), f"anchor &{event.anchor} is defined twice; rename one")
+            self._fault(_line(event), f"anchor {self._shown('&', event)} is defined twice; rename one")
         self._open_anchors.add(event.anchor)
 
     def _end_anchor(self, anchor: str, value: Any, size: int) -> None:
@@ -301,8 +305,11 @@ class _Reader:
         return {**merged, **frame.values}
 
     def _refuse_tag(self, event: Any) -> None:
-        tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+        tag = MASK if self.hide else str(event.tag).replace("tag:yaml.org,2002:", "!!")
         self._fault(_line(event), f"tag {tag!r} is not supported; configuration is plain data, remove it")
+
+    def _shown(self, sign: str, event: Any) -> str:
+        return MASK if self.hide else f"{sign}{event.anchor}"
 
     def _syntax_fault(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark

@@ -144,7 +144,8 @@ def _explain(
         return f"'${{{key}}}' refers to a key that the files of this environment do not have{near}"
     if isinstance(error, GrammarParseError):
         return "interpolation cannot be read; close its brace, or write '\\${' for the characters themselves"
-    return f"interpolation failed: {what}"
+    # what a resolver of the user's says may hold a part of the credentials
+    return "interpolation failed" if scope.environment else f"interpolation failed: {what}"
 
 
 def _explain_resolver(name: str, scope: Scope) -> str:

@@ -163,7 +163,7 @@ class OmegaConfigLoader(AbstractConfigLoader):
         for env in self._environments():
             files, unreadable = self._source.files(env, patterns)
             faults += unreadable
-            layers.append([self._read(file) for file in files])
+            layers.append([self._read(key, file) for file in files])
         for documents in layers:
             for document in documents:
                 faults += document.faults or islice(self._key_faults(key, document), SHOWN + 1)
@@ -181,9 +181,9 @@ class OmegaConfigLoader(AbstractConfigLoader):
             )
         return self._merge(key, layers)
 
-    def _read(self, file: str) -> Document:
+    def _read(self, key: str, file: str) -> Document:
         try:
-            return read(file, self._source.read(file))
+            return read(file, self._source.read(file), hide=key == "credentials")
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             fault = Fault(Origin(file, 1), f"cannot be read: {reason}; check its permissions")
@@ -260,7 +260,7 @@ class OmegaConfigLoader(AbstractConfigLoader):
 
         scope = Scope(
             runtime_params=expand(self.runtime_params),
-            global_values=None if key == "globals" else self._globals(),
+            global_values=None if key == "globals" else self["globals"],
             custom=self.custom_resolvers,
             environment=key == "credentials",
         )
@@ -274,12 +274,6 @@ class OmegaConfigLoader(AbstractConfigLoader):
             ]
             faults.append(Fault(at[-1] if at else None, problem.text))
         raise error_of(faults, key)
-
-    def _globals(self) -> dict[str, Any]:
-        try:
-            return self["globals"]
-        except MissingConfigError:
-            return {}
 
 
 def _entries(values: _Values, deep: bool, path: _Path = ()) -> Iterator[tuple[_Path, bool]]:

@@ -88,7 +88,7 @@ def _parse_item(item: str, number: int, items: list[str]) -> tuple[str, Any]:
             f"item {number}{quoted} of the parameters {what}; write them as 'name=value,other.name=value'"
         )
     try:
-        return name, read_value(text.strip())
+        return name, read_value(text.strip(), hide=looks_secret(name))
     except ValueError as error:
         shown = MASK if looks_secret(name) else repr(text.strip())
         raise ConfigError(f"value {shown} of parameter {name!r} cannot be read: {error}") from None

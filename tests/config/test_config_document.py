@@ -476,3 +476,28 @@ def test_the_line_of_an_entry_is_found_in_an_odd_text_too(text, path, found):
 
 def test_not_a_number_is_a_number():
     assert math.isnan(values("a: .nan")["a"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!hunter2",
+        "*hunter2",
+        "&hunter2 [*hunter2]",
+        "&hunter2 1\nb: &hunter2 2",
+        "[hunter2",
+        "@hunter2",
+        "'hunter2",
+        "!!int hunter2",
+        "hunter2: hunter2",
+        "!<hunter2",
+        "%hunter2",
+        '"\\hunter2"',
+        "hunter2\n hunter2: x",
+        "|hunter2",
+    ],
+)
+def test_a_fault_in_a_file_of_secrets_shows_no_word_of_it(value):
+    document = read("f.yml", f"password: {value}".encode(), hide=True)
+    assert document.faults
+    assert "unter2" not in str(document.faults)

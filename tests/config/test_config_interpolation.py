@@ -234,6 +234,15 @@ def test_an_interpolation_that_fails_is_shown_with_file_and_line(load, files, ke
     assert str(caught.value) == text
 
 
+def test_a_resolver_that_fails_in_credentials_tells_no_secret(load):
+    def boom(text: str) -> str:
+        raise ValueError(text)
+
+    with pytest.raises(ConfigError) as caught:
+        load({"local/credentials.yml": "a: ${boom:hunter2}"}, "credentials", custom_resolvers={"boom": boom})
+    assert str(caught.value) == "conf/local/credentials.yml:1: interpolation failed"
+
+
 def test_a_runtime_parameter_that_fails_has_no_line(load):
     with pytest.raises(ConfigError) as caught:
         load({"base/parameters.yml": "a: 1"}, "parameters", runtime_params={"m": "${no}"})

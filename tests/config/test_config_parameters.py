@@ -69,6 +69,15 @@ def test_parameters_that_cannot_be_read_are_refused_without_showing_secrets(text
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "value", ["!hunter2", "*hunter2", "[hunter2", "&hunter2 [*hunter2]", "'hunter2", "%hunter2"]
+)
+def test_a_secret_that_cannot_be_read_is_not_shown(value):
+    with pytest.raises(ConfigError) as caught:
+        parse_parameters(f"n=1,api_key={value}")
+    assert "unter2" not in str(caught.value)
+
+
 @given(st.text(max_size=20))
 def test_reading_parameters_gives_values_or_a_config_error(text):
     try:
