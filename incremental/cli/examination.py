@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 from typing import TYPE_CHECKING, Any
 
 from incremental.cli.opening import opened
 from incremental.errors import IncrementalError
 from incremental.render.checks import Check
+from incremental.render.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from incremental.cli.call import Call
     from incremental.session import Session
@@ -65,7 +69,7 @@ def _project(call: Call, options: Mapping[str, Any]) -> Iterator[Check]:
                 for check in examination(session)
             )
     except IncrementalError as error:
-        yield _fault("project", error, "correct it, or start with: incremental init NAME")
+        yield _fault("project", error, "")
 
 
 def _pipelines(session: Session) -> Iterator[Check]:
@@ -78,30 +82,22 @@ def _pipelines(session: Session) -> Iterator[Check]:
 
 
 def _ledger(session: Session) -> Iterator[Check]:
-    from incremental.state.database import open_for_reading
-
     path = session.project.path / ".incremental" / "ledger.sqlite"
     if not path.exists():
         yield Check("ledger", "none yet; the first run makes it")
         return
     try:
-        with open_for_reading(path) as connection:
-            readable = connection is not None
-            count = 0
-            if connection is not None:
-                count = connection.execute("SELECT count(*) FROM run").fetchone()[0]
-    except (IncrementalError, OSError) as error:
-        yield _fault("ledger", error, "move the file away; outputs stay, the history is lost")
-        return
-    if readable:
-        yield Check("ledger", f"{count:,} runs recorded")
-    else:
-        yield Check(
-            "ledger",
-            f"{path} cannot be read",
-            "move the file away; outputs stay, the history is lost",
-            healthy=False,
-        )
+        _touch(path)
+        yield Check("ledger", count(len(session.history.runs()), "run"))
+    except (IncrementalError, OSError, sqlite3.Error) as error:
+        yield _fault("ledger", f"{path}: {error}", "move the file away: outputs stay, the history is lost")
+
+
+def _touch(path: Path) -> None:
+    """Read what every database can be asked, without a trace: reading runs takes a damaged file for none."""
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _configuration(session: Session) -> Iterator[Check]:
@@ -161,5 +157,5 @@ def _file_systems(entries: Mapping[str, Any]) -> list[str]:
     return sorted({_PACKAGES[scheme] for scheme in schemes & _PACKAGES.keys()})
 
 
-def _fault(subject: str, error: Exception, remedy: str) -> Check:
+def _fault(subject: str, error: object, remedy: str) -> Check:
     return Check(subject, str(error), remedy, healthy=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ def report(error: BaseException, call: Call) -> int:
     failure, code = _failure(error, call)
     if call.traceback and not isinstance(error, click.ClickException):
         out.tell("".join(traceback.format_exception(error)).rstrip())
-    elif failure is not None:
+    if failure is not None:
         out.tell(failure_text(failure, look_of(out.stderr, out.environ)))
     if call.as_json and failure is not None:
         out.document(failure_document(failure, code))
@@ -94,9 +96,9 @@ def _users_frames(error: BaseException) -> tuple[tuple[Frame, ...], Frame | None
     frames = list(_frames(error))
     users = [frame for frame, is_users in frames if is_users]
     last = frames[-1][0] if frames else None
-    if not users or last is users[-1]:
+    if not users or last is None or last is users[-1]:
         return tuple(users), None
-    return tuple(users), last
+    return tuple(users), replace(last, file=_short(last.file))
 
 
 def _frames(error: BaseException) -> Iterator[tuple[Frame, bool]]:
@@ -116,6 +118,15 @@ def _last_frame(error: BaseException) -> Frame | None:
 def _frame(summary: traceback.FrameSummary) -> Frame:
     source = (summary.line or "").strip()
     return Frame(show_path(summary.filename), summary.lineno or 0, summary.name, source)
+
+
+def _short(file: str) -> str:
+    """Return the path of a library's file from the folder that libraries are in."""
+    parts = Path(file).parts
+    for name in (*_LIBRARIES, f"python{sys.version_info[0]}.{sys.version_info[1]}"):
+        if name in parts:
+            return "/".join(parts[parts.index(name) + 1 :])
+    return file
 
 
 def _is_library(file: str) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from incremental.errors import did_you_mean
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -73,7 +75,9 @@ class OneFile(_ParamType):
         """Refuse what is no Python file."""
         text = str(value)
         if not text.endswith(".py"):
-            self.fail(f"{text!r} is no Python file; a project of one file ends in '.py'", param, ctx)
+            group = None if ctx is None or ctx.parent is None else ctx.parent.command
+            near = did_you_mean(text, getattr(group, "lazy", ()))
+            raise click.UsageError(f"{text!r} is no Python file, as a project of one file is{near}", ctx)
         return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from incremental.render.text import Look
@@ -58,7 +59,8 @@ def look_of(stream: TextIO, environ: Mapping[str, str]) -> Look:
     colour = not environ.get("NO_COLOR") and (forced or is_terminal)
     width = shutil.get_terminal_size().columns if stream.isatty() else None
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    return Look(colour, encoding.lower().replace("-", "").startswith("utf"), width)
+    unicode = encoding.lower().replace("-", "").startswith("utf")
+    return Look(colour, unicode, width, _here())
 
 
 def is_screen(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -74,3 +76,10 @@ def _let_go(stream: TextIO) -> None:
         os.close(nowhere)
     except (OSError, ValueError):
         return
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # the folder is gone
+        return ""

@@ -72,13 +72,13 @@ def run(call: Call, /, **options: Any) -> int:
         return _show(call, options)
     from incremental.cli.runners import runner_of
 
-    runner = runner_of(options["runner"], options["is_async"])
     text = Path(options["plan_file"]).read_text(encoding="utf-8") if options["plan_file"] else None
     if text is not None and options["env"] is None:
         from incremental.session.sealed import read_sealed
 
         options["env"] = read_sealed(text).env
     with opened(call, options, Trace.RECORD) as session:
+        runner = runner_of(options["runner"], options["is_async"])
         begin = time.perf_counter()
         result = _run(call, session, options, runner, text)
         _answer(call, session, result, time.perf_counter() - begin)

@@ -45,7 +45,7 @@ def catalog_text(entries: Sequence[Entry], look: Look, patterns: Sequence[str] =
                 each.state,
                 each.name,
                 each.type,
-                "; ".join(part for part in (each.location, _marks(each)) if part),
+                "; ".join(part for part in (look.place(each.location), _marks(each)) if part),
                 style=_STYLES.get(each.state),
             )
             for each in entries
@@ -62,7 +62,7 @@ def entry_text(entry: Entry, look: Look) -> str:
         ("name", entry.name),
         ("type", entry.type),
         ("state", entry.state),
-        ("location", entry.location),
+        ("location", look.place(entry.location)),
         ("version", entry.version),
         ("pattern", entry.pattern),
         ("configured in", entry.origin),

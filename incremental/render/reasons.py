@@ -82,7 +82,7 @@ def why_text(answer: Answer, look: Look) -> str:
         if len(tree) > _MOST_LINES:
             lines.append(f"  and {count(len(tree) - _MOST_LINES, 'more line')}")
     if answer.places:
-        lines += ["", *aligned([_place_row(place) for place in answer.places], look)]
+        lines += ["", *aligned([_place_row(place, look) for place in answer.places], look)]
     lines += [look.fit(f"cannot run: {text}") for text in answer.obstacles]
     return "\n".join(lines)
 
@@ -215,8 +215,8 @@ def _state_word(state: State) -> str:
     return "in memory" if state is State.EPHEMERAL else state.value
 
 
-def _place_row(place: Place) -> Row:
+def _place_row(place: Place, look: Look) -> Row:
+    location = look.place(place.location)
     if place.notes:
-        location = place.location or "-"
-        return row(place.part, place.dataset, place.state, location, "; ".join(place.notes))
-    return row(place.part, place.dataset, place.state, place.location)
+        return row(place.part, place.dataset, place.state, location or "-", "; ".join(place.notes))
+    return row(place.part, place.dataset, place.state, location)

@@ -31,6 +31,8 @@ class Look:
     unicode: bool = True
     width: int | None = None
     """Characters in a line; None: lines are as long as they are."""
+    folder: str = ""
+    """The folder that the reader is in: paths inside it are shown from there."""
 
     def paint(self, text: str, style: Style | None) -> str:
         """Return the text in a colour where there is colour."""
@@ -41,6 +43,12 @@ class Look:
     def spell(self, text: str) -> str:
         """Return the text with plain signs where the screen knows no others."""
         return text if self.unicode else text.translate(_ASCII)
+
+    def place(self, location: str | None) -> str:
+        """Return a path as the reader would type it."""
+        if not location:
+            return ""
+        return location.removeprefix(f"{self.folder}/") if self.folder else location
 
     def fit(self, text: str) -> str:
         """Return a line cut to the width."""
