@@ -191,11 +191,13 @@ def _resolvers(scope: Scope) -> Iterator[list[str]]:
 
 
 def _register(name: str, resolver: Resolver) -> None:
+    from inspect import signature
+
     from omegaconf import OmegaConf
 
-    if hasattr(OmegaConf, "register_resolver"):
+    if "annotation_validation" in signature(OmegaConf.register_resolver).parameters:
         OmegaConf.register_resolver(name, resolver, replace=True, annotation_validation="off")
-    else:  # before OmegaConf 2.4
+    else:  # before OmegaConf 2.4, where register_resolver is another function
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
