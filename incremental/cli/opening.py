@@ -54,7 +54,7 @@ def opened(
             runtime_params=merged(options.get("params") or ()),
             conf_source=options.get("conf_source"),
         )
-        stack.callback(session.close)
+        stack.enter_context(session)
         try:
             context = session.load_context()
             call.out.redactor = context.redactor

@@ -87,17 +87,27 @@ class AbstractRunner(ABC):
             RunError: a generator node with ``is_async``; nothing ran.
             NodeRunError: a node failed.
         """
-        check_plan(plan, catalog)
+        self.check_plan(plan, catalog)
         if around is None:
             ledger = _ledger_of(catalog)
             around = Surroundings(uuid.uuid4().hex, None, ledger, ledger.marks())
         if self.is_async:
-            _refuse_generators(plan)
             around.is_async = True
         for warning in plan.warnings:
             logger.warning("%s", warning)
         with self.open_executor() as executor:
             return Loop(plan, catalog, executor, around).run()
+
+    def check_plan(self, plan: Plan, catalog: DataCatalog) -> None:
+        """Refuse a plan that cannot be carried out, or not by this runner.
+
+        Raises:
+            UnmetInputsError: with one line for everything that is missing or in conflict.
+            RunError: a generator node with ``is_async``.
+        """
+        check_plan(plan, catalog)
+        if self.is_async:
+            _refuse_generators(plan)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(is_async={self.is_async})"
@@ -133,5 +143,6 @@ def _refuse_generators(plan: Plan) -> None:
     names = [step.node.name for step in plan.running if step.node.is_generator]
     if names:
         raise RunError(
-            f"generator nodes cannot save asynchronously: {', '.join(map(repr, names))}; run without is_async"
+            f"generator nodes cannot save asynchronously: {', '.join(map(repr, names))}; "
+            "run without is_async (--async)"
         )

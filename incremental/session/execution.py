@@ -13,7 +13,7 @@ from incremental.errors import PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
-from incremental.runner import AbstractRunner, SequentialRunner, Surroundings, check_plan
+from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
@@ -71,25 +71,38 @@ class Execution:
         self,
         request: Request,
         runner: AbstractRunner | None,
-        session_id: str,
-        run_id: str,
+        begin: Callable[[], tuple[str, str]],
         listeners: Iterable[Listener] = (),
         sealed: Sealed | None = None,
     ) -> RunResult:
-        """Run a request, or a sealed plan if the world still is as it was."""
+        """Run a request, or a sealed plan if the world still is as it was.
+
+        Args:
+            request: what to run.
+            runner: how to run.
+            begin: claims the ids of session and run, the first thing written. Hooks have to be told
+                of the run before it is planned; without any it begins only once its plan is good.
+            listeners: called with each event of the run.
+            sealed: the plan to meet again.
+        """
         runner = _checked(runner)
         asked = request
         request, owed = self._resumed(request)
         selected = self.select(request)
-        catalog = self._context.create_catalog(run_id, request.load_versions)
-        about = self._run_params(asked, runner, run_id)
+        ids = begin() if self._hooks is not None else None
+        catalog = self._context.create_catalog(ids and ids[1], request.load_versions)
+        about = self._run_params(asked, runner, ids and ids[1])
         self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
         try:
             prepared = self._prepare(request, selected, catalog, owed)
-            check_plan(prepared.plan, catalog)
+            runner.check_plan(prepared.plan, catalog)
             if sealed is not None:
                 _check_sealed(sealed, prepared.plan)
-            result = self._carry_out(prepared, runner, session_id, run_id, asked, listeners)
+            if ids is None:
+                ids = begin()
+                catalog = self._context.create_catalog(ids[1], request.load_versions)
+                prepared = replace(prepared, catalog=catalog)
+            result = self._carry_out(prepared, runner, ids, asked, listeners)
         except Exception as error:
             self._call(
                 "on_pipeline_error",
@@ -140,12 +153,12 @@ class Execution:
         self,
         prepared: Prepared,
         runner: AbstractRunner,
-        session_id: str,
-        run_id: str,
+        ids: tuple[str, str],
         request: Request,
         listeners: Iterable[Listener],
     ) -> RunResult:
         plan = prepared.plan
+        session_id, run_id = ids
         steps = tuple(
             StepRecord(step.node.name, "; ".join(map(str, step.reasons)), "planned") for step in plan.running
         )
@@ -197,7 +210,7 @@ class Execution:
         resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
         return resumed, full.owed
 
-    def _run_params(self, request: Request, runner: AbstractRunner, run_id: str) -> dict[str, Any]:
+    def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
         selection = request.selection
         return {

@@ -101,9 +101,13 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is None:
+            self.close()
+        elif self._record.has_runs:
             self._record.note_error(error, self._scrub)
-        self.close()
+            self.close()
+        else:  # refused before anything began: that leaves no trace
+            self._close_without_record()
 
     @functools.cached_property
     def session_id(self) -> str:
@@ -306,11 +310,14 @@ class Session:
         """Save the record of the session, unless told not to, and let go of the ledger."""
         if self._closed:
             return
-        self._closed = True
         try:
             self._save_record()
         finally:
-            self._ledger.close()
+            self._close_without_record()
+
+    def _close_without_record(self) -> None:
+        self._closed = True
+        self._ledger.close()
 
     def _run(
         self,
@@ -320,22 +327,29 @@ class Session:
         sealed: Sealed | None,
     ) -> RunResult:
         self._check_open()
-        run_id = self.session_id if not self._record.has_runs else self.history.claim()
+        begun: list[str] = []  # stays empty when the run is refused: that leaves no trace
+
+        def begin() -> tuple[str, str]:
+            begun.append(self.history.claim() if self._record.has_runs else self.session_id)
+            return self.session_id, begun[0]
+
         executed = skipped = 0
         status = "failed"
         try:
-            result = self._execution.run(request, runner, self.session_id, run_id, listeners, sealed)
+            result = self._execution.run(request, runner, begin, listeners, sealed)
             status, executed, skipped = "succeeded", len(result.executed), len(result.skipped)
             return result
         except Exception as error:
-            self._record.note_error(error, self._scrub)
+            if begun:
+                self._record.note_error(error, self._scrub)
             raise
         except BaseException:
             status = "interrupted"
             raise
         finally:
-            self._record.note_run(run_id, status, executed, skipped)
-            self._save_record()
+            if begun:
+                self._record.note_run(begun[0], status, executed, skipped)
+                self._save_record()
 
     def _save_record(self) -> None:
         if self._save_on_close:
