@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
 from incremental.secrets import Redactor
 
@@ -108,7 +109,7 @@ class Context:
 
     @functools.cached_property
     def _parameters(self) -> dict[str, Any]:
-        return self._config("parameters") or dict(self.runtime_params)
+        return self._config("parameters") or expand(self.runtime_params)
 
     @functools.cached_property
     def _credentials(self) -> dict[str, Any]:
