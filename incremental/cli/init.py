@@ -34,7 +34,7 @@ def init(call: Call, /, name: str) -> int:
     package = package_name(folder.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise click.UsageError(f"{name!r} exists already and is not an empty folder: choose another name")
-    files = _write(folder, package)
+    files = write_project(folder, package)
     steps = (f"cd {name}", *_NEXT)
     call.answer(
         lambda: "\n".join(
@@ -82,7 +82,8 @@ def _is_installed(package: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _write(folder: Path, package: str) -> list[str]:
+def write_project(folder: Path, package: str) -> list[str]:
+    """Write the files of a new project and return their names."""
     from incremental.cli.starter import FILES
 
     written = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.planner.document import as_dict
-from incremental.planner.plan import Cause, Verdict
+from incremental.planner.plan import Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def plan_document(plan: Plan, obstacles: Sequence[str] = ()) -> dict[str, Any]:
 def _asides(plan: Plan) -> list[Row]:
     rows = []
     if plan.skipped and plan.running:
-        rows.append(row("skip", _skipped(plan), style=Style.FAINT))
+        rows.append(row("skip", f"{count(len(plan.skipped), 'node')} up to date", style=Style.FAINT))
     suspects = [
         row("suspect", f"{each.dataset} is older than {listed(each.inputs, 3)}", style=Style.BAD)
         for each in plan.suspects
@@ -86,13 +86,3 @@ def _first(rows: list[Row]) -> list[Row]:
     if len(rows) <= _FEW:
         return rows
     return [*rows[:_FEW], row("", f"and {len(rows) - _FEW:,} more")]
-
-
-def _skipped(plan: Plan) -> str:
-    unused = sum(step.reasons[0].cause is Cause.UNUSED for step in plan.skipped)
-    there = len(plan.skipped) - unused
-    if not unused:
-        return f"{count(there, 'node')} up to date"
-    if not there:
-        return f"{count(unused, 'node')} that nothing needs"
-    return f"{count(there, 'node')} up to date, {unused:,} that nothing needs"

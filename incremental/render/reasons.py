@@ -125,7 +125,11 @@ def _of_dataset(plan: Plan, steps: dict[str, Step], name: str, obstacles: tuple[
         each for node in written for each in (*node.writes, *node.reads) if base_name(each) == base
     )
     places = [_place(plan, "is", each) for each in variants]
-    made = f"made by node {_verdict(steps[producer.name])}" if producer else _origin(plan, base)
+    made = (
+        f"made by node {producer.name}, which {_short(steps[producer.name])}"
+        if producer
+        else _origin(plan, base)
+    )
     kind = "parameter" if is_parameter(base) else "dataset"
     branch = _branch(steps, producer.name, {producer.name}) if producer else None
     places += [Place("read by", each.name, _short(steps[each.name])) for each in readers]

@@ -60,18 +60,6 @@ def test_a_plan_without_work_is_one_line() -> None:
     assert plan_text(planned(FLIGHTS, everything()), Look()) == "nothing to do: 5 nodes up to date"
 
 
-def test_nodes_that_nothing_needs_are_told_from_those_that_are_up_to_date() -> None:
-    pipeline = graph("raw -> a -> b; raw -> c -> d; raw -> e")
-    there = {"raw": HERE, "b": HERE, "c": HERE, "d": HERE, "e": State.ABSENT}
-    text = plan_text(planned(pipeline, facts(there)), Look())
-    assert text.splitlines()[1] == "skip  3 nodes up to date, 1 that nothing needs"
-    repaired = planned(graph("raw -> a -> b; raw -> e"), facts({"raw": HERE, "b": HERE, "e": State.ABSENT}))
-    assert plan_text(repaired, Look()).splitlines()[1] == "skip  1 node up to date, 1 that nothing needs"
-    parted = graph("raw -> a -> b; raw -> e", tags={"a": "x", "e": "x"})
-    alone = plan_missing(select(parted, Selection.of(tags="x")), facts({"raw": HERE, "e": State.ABSENT}))
-    assert plan_text(alone, Look()).splitlines()[1] == "skip  1 node that nothing needs"
-
-
 def test_a_full_run_says_what_it_overwrites() -> None:
     plan = plan_all(select(graph("raw -> a -> b")), facts({"raw": HERE, "a": HERE, "b": State.ABSENT}))
     assert plan_text(plan, Look()) == (

@@ -57,7 +57,7 @@ def test_a_dataset_is_explained_by_its_producer_and_readers() -> None:
     pipeline = graph("make: raw -> d; read: d -> e")
     found = plan({"raw": HERE, "d": HERE, "e": HERE}, pipeline)
     assert why(found, "d") == (
-        "dataset d: made by node make would be skipped\n"
+        "dataset d: made by node make, which would be skipped\n"
         "  d present\n"
         "\n"
         "is       d     present           data/d\n"
