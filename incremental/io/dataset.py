@@ -170,9 +170,9 @@ class AbstractDataset(ABC, Generic[In, Out]):
     def location(self) -> str | None:
         """The absolute path, or the URL without userinfo; ``None`` when it has none.
 
-        The default reads ``_filepath`` and ``_protocol``, which datasets written for Kedro have.
+        The default reads ``_filepath``, or ``filepath``, and ``_protocol``: what datasets usually have.
         """
-        filepath = getattr(self, "_filepath", None)
+        filepath = getattr(self, "_filepath", None) or getattr(self, "filepath", None)
         if not isinstance(filepath, str | PurePath):
             return None
         path = str(filepath)
