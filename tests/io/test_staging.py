@@ -365,6 +365,37 @@ def test_the_permissions_of_an_existing_file_are_kept(tmp_path: Path, mode: int)
     assert stat.S_IMODE(target.stat().st_mode) == mode
 
 
+def test_what_others_may_not_read_they_may_not_read_while_it_is_staged_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+
+    class Watched(Disk):
+        def open(self, name: str, flags: int, mode: int = 0o777) -> int:
+            if flags & os.O_CREAT:
+                modes.append(mode)
+            return os.open(name, flags, mode)
+
+    (tmp_path / "a.txt").touch(0o600)
+    monkeypatch.setattr(staging, "os", Watched())
+    save(tmp_path / "a.txt")
+    assert modes == [0o600]
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
+    for at in range(20):
+        save(tmp_path / f"{at}.txt")
+        LocalStage(str(tmp_path / "a.txt")).discard()
+        stage = LocalStage(str(tmp_path / "a.txt"))
+        stage.__enter__().write(b"x")
+        stage.discard()
+    assert descriptors() == before
+
+
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_a_new_file_respects_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)

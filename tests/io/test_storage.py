@@ -191,6 +191,13 @@ def test_what_is_written_is_read_listed_found_and_removed(place: tuple[Storage, 
         get(storage, f"{root}/a.txt")
 
 
+def test_two_readers_of_one_object_do_not_disturb_each_other(place: tuple[Storage, str]) -> None:
+    storage, root = place
+    put(storage, f"{root}/a.txt", b"abc")
+    with storage.read(f"{root}/a.txt") as one, storage.read(f"{root}/a.txt") as other:
+        assert (one.read(1), other.read(), one.read()) == (b"a", b"abc", b"bc")
+
+
 def test_a_file_is_no_folder_with_itself_in_it(place: tuple[Storage, str]) -> None:
     storage, root = place
     put(storage, f"{root}/a.txt", b"abc")
@@ -237,6 +244,7 @@ def test_an_exception_half_way_keeps_the_old_object(place: tuple[Storage, str], 
     assert list(storage.find(root)) == ["a.bin"]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_discarded_after_sealing_never_shows(place: tuple[Storage, str]) -> None:
     storage, root = place
     for size in (10, 12 * MB):
@@ -280,10 +288,14 @@ def test_what_another_client_did_is_seen_at_once(s3: tuple[Storage, str], s3_opt
     put(storage, f"{root}/f/mine.txt", b"1")
     assert set(storage.kinds(f"{root}/f")) == {"mine.txt"}
     other.pipe_file(f"{root}/f/theirs.txt", b"22")
+    with pytest.raises(FileExistsError), storage.stage(f"{root}/f/theirs.txt", exclusive=True):
+        raise AssertionError
     assert storage.exists(f"{root}/f/theirs.txt")
     assert set(storage.kinds(f"{root}/f")) == {"mine.txt", "theirs.txt"}
     other.pipe_file(f"{root}/f/theirs.txt", b"4444")
     assert get(storage, f"{root}/f/theirs.txt") == b"4444"
+    with pytest.raises(FileExistsError), storage.stage(f"{root}/f/theirs.txt", exclusive=True):
+        raise AssertionError
     other.rm_file(f"{root}/f/theirs.txt")
     assert not storage.exists(f"{root}/f/theirs.txt")
     assert set(storage.find(f"{root}/f")) == {"mine.txt"}
@@ -302,6 +314,13 @@ def test_a_discarded_upload_is_not_left_unfinished(
     )
     stage.discard()
     assert other_client(s3_options).call_s3("list_multipart_uploads", Bucket=bucket).get("Uploads", []) == []
+    late = storage.stage(f"{root}/b.bin", exclusive=True)
+    with late as file:
+        file.write(b"x" * 12 * MB)
+    other_client(s3_options).pipe_file(f"{root}/b.bin", b"first")
+    with pytest.raises(FileExistsError):
+        late.publish()
+    assert other_client(s3_options).call_s3("list_multipart_uploads", Bucket=bucket).get("Uploads", []) == []
 
 
 def test_a_transaction_of_somebody_else_does_not_publish_what_is_staged(s3: tuple[Storage, str]) -> None:
@@ -312,6 +331,7 @@ def test_a_transaction_of_somebody_else_does_not_publish_what_is_staged(s3: tupl
     with stage as file:
         file.write(b"x")
     fs, _ = fsspec.core.url_to_fs(root, **storage.connection(root))
+    assert not fs.transaction.files
     with fs.transaction:
         pass
     assert not storage.exists(f"{root}/a.bin")

@@ -268,6 +268,15 @@ def test_versions_that_cannot_be_listed_are_an_error_with_its_cause(tmp_path: Pa
         make(TextDataset, loop / "a.txt").exists()
 
 
+def test_a_published_version_is_loaded_even_if_the_one_before_was_looked_up_meanwhile(tmp_path: Path) -> None:
+    dataset = make(TextDataset, tmp_path / "a.txt")
+    dataset.save("one")
+    staged = dataset.stage("two")
+    assert dataset.load() == "one"
+    staged.publish()
+    assert dataset.load() == "two"
+
+
 def test_a_staged_version_published_elsewhere_is_loaded(tmp_path: Path) -> None:
     dataset = make(TextDataset, tmp_path / "a.txt")
     dataset.save("one")

@@ -210,7 +210,6 @@ class FsspecStorage(Storage):
     def remove(self, path: str) -> None:
         fs, path = self._fresh(path)
         fs.rm_file(path)
-        fs.invalidate_cache(path)
 
     def make_folder(self, path: str) -> None:
         if self.protocol not in _BUCKETS:  # there it would try to create the bucket

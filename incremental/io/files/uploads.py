@@ -62,7 +62,6 @@ class UploadStage(Stage):
             self.discard()
             raise
         self._done = self._file.closed = True
-        self._fs.invalidate_cache(self.target)
 
     def discard(self) -> None:
         if self._done or self._file is None:
@@ -120,7 +119,6 @@ class SpoolStage(Stage):
             except FileNotFoundError:  # a file system with real folders
                 self._fs.makedirs(self.target.rpartition("/")[0], exist_ok=True)
                 self._send(name)
-            self._fs.invalidate_cache(self.target)
         finally:
             self.discard()
 
