@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from incremental.io.catalog.survey import survey
-from incremental.state.markers import is_marked
 from incremental.state.marks import apply_marks
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def gather_facts(pipeline: Pipeline, catalog: DataCatalog, marks: Marks) -> Facts:
-    """Ask once for every dataset in play and add what the ledger and the marks beside the data know.
+    """Ask once for every dataset in play and add what the ledger knows.
 
     Raises:
         DatasetError: entries that cannot be used, or datasets that failed to answer; all at once.
@@ -24,9 +23,4 @@ def gather_facts(pipeline: Pipeline, catalog: DataCatalog, marks: Marks) -> Fact
     names = sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)})
     facts = survey(catalog, names)
     made = {name for node in pipeline.nodes for name in node.writes}
-    marked = frozenset(
-        location
-        for name, location in facts.locations.items()
-        if catalog.built(name) is not None and is_marked(location)
-    )
-    return apply_marks(facts, marks.with_begun(marked), made)
+    return apply_marks(facts, marks, made)

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import DatasetError, DatasetNotFoundError, did_you_mean
-from incremental.io.catalog.parameters import ALL, PREFIX, Parameters
+from incremental.errors import DatasetError, DatasetNotFoundError, VersionNotFoundError, did_you_mean
+from incremental.io.catalog.building import build, class_of, copy_at_version
+from incremental.io.catalog.capabilities import is_dataset
+from incremental.io.catalog.failures import cause_of, failure
+from incremental.io.catalog.parameters import Parameters
 from incremental.io.catalog.resolver import CatalogConfigResolver, Origin
-from incremental.io.catalog.types import find_class
-from incremental.io.dataset import AbstractDataset, ChunkStage, Staged, Version, explain
+from incremental.io.dataset import ChunkStage, Staged, Version
 from incremental.io.memory import MemoryDataset
+from incremental.pipeline.transcoding import is_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,17 +51,23 @@ class DataCatalog(Mapping[str, Any]):
         durable: bool = True,
     ) -> None:
         self.config_resolver = config_resolver or CatalogConfigResolver()
-        self.load_versions = dict(load_versions or {})
+        self.load_versions = {name: pin for name, pin in (load_versions or {}).items() if pin is not None}
         self.save_version = save_version
         self.durable = durable
         self.ledger: Any = None
         """Where a runner without a project keeps its ledger, so that it lives as long as the catalog."""
         self._parameters = Parameters(parameters) if parameters is not None else None
         self._datasets: dict[str, Any] = {}
+        self._added: set[str] = set()  # datasets that are there as objects, whatever the configuration says
+        self._pinned: dict[tuple[str, str], Any] = {}  # the same at one version each
+        self._saved: dict[str, str] = {}  # the version that was saved last
         self._lock = threading.RLock()
         for name, dataset in (datasets or {}).items():
-            self[name] = dataset
+            self._add(name, dataset)
         self._check_load_versions()
+        for name in self._added & self.load_versions.keys():
+            if self._has_versions(name, self._datasets[name]):
+                self._datasets[name] = self._copy_at(name, self._datasets[name], self.load_versions[name])
 
     @classmethod
     def from_config(
@@ -93,12 +102,14 @@ class DataCatalog(Mapping[str, Any]):
         return dataset
 
     def __setitem__(self, name: str, dataset: Any) -> None:
-        """Add a dataset, or a value to be held in memory; one of that name is replaced."""
+        """Add a dataset, or a value to be held in memory; one of that name is replaced, and its pin too."""
         with self._lock:
-            if name in self._datasets or name in set(self.config_resolver):
+            if name in self._datasets or self.entry(name) is not None:
                 logger.debug("dataset %r is replaced in the catalog", name)
-                self.config_resolver.remove(name)
-            self._datasets[name] = dataset if is_dataset(dataset) else MemoryDataset(dataset)
+                self.load_versions.pop(name, None)
+                self._saved.pop(name, None)
+                self._forget_pinned(name)
+            self._add(name, dataset)
 
     def __contains__(self, name: object) -> bool:
         if name in self._datasets or name in self.config_resolver:
@@ -107,10 +118,19 @@ class DataCatalog(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names that stand in the catalog: parameters too, patterns not."""
-        yield from self._datasets
-        yield from (name for name in self.config_resolver if name not in self._datasets)
+        configured = tuple(self.config_resolver)
+        yield from configured
+        known = set(configured)
+        yield from (name for name in tuple(self._datasets) if name not in known)
         if self._parameters is not None:
-            yield from (name for name in self._parameters.names() if name not in self._datasets)
+            known.update(self._datasets)
+            yield from (name for name in self._parameters.names() if name not in known)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other  # that of Mapping would load every dataset
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -119,10 +139,10 @@ class DataCatalog(Mapping[str, Any]):
         return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_lock", "ledger")}
+        return {**vars(self), "_lock": None, "ledger": None, "_pinned": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, ledger=None, _lock=threading.RLock())
+        self.__dict__.update(state, _lock=threading.RLock())
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -137,20 +157,13 @@ class DataCatalog(Mapping[str, Any]):
             fallback_to_runtime_pattern: add a dataset in memory for a name that nothing matches.
             version: the version to load, for this one use; the catalog's own dataset is left alone.
         """
-        load_version = version.load if isinstance(version, Version) else version
-        if load_version is not None:
-            return self._at_version(key, load_version)
         dataset = self._datasets.get(key)
         if dataset is None:
-            with self._lock:
-                dataset = self._datasets.get(key)
-                if dataset is None:
-                    dataset = self._build(key)
-                if dataset is None and fallback_to_runtime_pattern:
-                    dataset = MemoryDataset()
-                if dataset is not None:
-                    self._datasets[key] = dataset
-        return dataset
+            dataset = self._built_once(key, fallback_to_runtime_pattern)
+        wanted = version.load if isinstance(version, Version) else version
+        if wanted is None or dataset is None:
+            return dataset
+        return self._at_version(key, dataset, wanted)
 
     # -- what nodes and notebooks do
 
@@ -161,15 +174,16 @@ class DataCatalog(Mapping[str, Any]):
             DatasetNotFoundError: the catalog has no such name.
             DatasetError: it cannot be loaded.
         """
-        if self._parameters is not None and name.startswith((ALL, PREFIX)) and name not in self._datasets:
+        if self._parameters is not None and is_parameter(name) and name not in self._datasets:
             try:
                 return self._parameters[name]
             except KeyError:
-                raise self._not_found(name) from None
+                if self.entry(name) is None:
+                    raise self._not_found(name) from None
         dataset = self.get(name, version=version)
         if dataset is None:
             raise self._not_found(name)
-        return self._calling(name, dataset.load)
+        return self._calling(name, "load it", dataset.load)
 
     def save(self, name: str, data: Any) -> None:
         """Save data to a dataset.
@@ -179,14 +193,14 @@ class DataCatalog(Mapping[str, Any]):
             DatasetError: it cannot be saved; what was there before is still there.
         """
         dataset = self[name]
-        self._calling(name, dataset.save, data)
+        self._calling(name, "save it", dataset.save, data)
 
     def exists(self, name: str) -> bool:
         """Whether there is data to load; False for a name that the catalog does not have."""
         if self._parameters is not None and name not in self._datasets and name in self._parameters:
             return True
-        dataset = self.get(name)
-        return dataset is not None and bool(self._calling(name, dataset.exists))
+        exists: Callable[[], bool] | None = getattr(self.get(name), "exists", None)
+        return exists is not None and bool(self._calling(name, "tell whether it exists", exists))
 
     def release(self, name: str) -> None:
         """Let a dataset drop what it keeps in memory.
@@ -194,7 +208,10 @@ class DataCatalog(Mapping[str, Any]):
         Raises:
             DatasetNotFoundError: the catalog has no such name.
         """
-        self._calling(name, self[name].release)
+        for dataset in (self[name], *self._forget_pinned(name)):
+            release = getattr(dataset, "release", None)
+            if release is not None:
+                self._calling(name, "release it", release)
 
     def confirm(self, name: str) -> None:
         """Confirm a dataset that keeps a checkpoint.
@@ -207,7 +224,7 @@ class DataCatalog(Mapping[str, Any]):
             raise DatasetError(
                 f"dataset {name!r} cannot be confirmed: {type(dataset).__name__} has no 'confirm'"
             )
-        self._calling(name, dataset.confirm)
+        self._calling(name, "confirm it", dataset.confirm)
 
     def filter(
         self,
@@ -216,7 +233,7 @@ class DataCatalog(Mapping[str, Any]):
         by_type: type[Any] | list[type[Any]] | None = None,
     ) -> list[str]:
         """Return the names that match all that is given; a type is matched by its full dotted path."""
-        wanted = None if by_type is None else set(by_type if isinstance(by_type, list) else [by_type])
+        wanted = None if by_type is None else {by_type} if isinstance(by_type, type) else set(by_type)
         return [
             name
             for name in self
@@ -253,6 +270,10 @@ class DataCatalog(Mapping[str, Any]):
         """Return a dataset only if it has been built or added, else None."""
         return self._datasets.get(name)
 
+    def entry(self, name: str) -> dict[str, Any] | None:
+        """Return the configuration of a dataset, patterns filled in; None for objects and unknown names."""
+        return None if name in self._added else self.config_resolver.entry(name)
+
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter of this name can be loaded."""
         return name in self
@@ -261,84 +282,138 @@ class DataCatalog(Mapping[str, Any]):
         """Whether a save can be written whole before it is visible."""
         return bool(getattr(self[name], "can_stage", False))
 
-    def stage(self, name: str, data: Any) -> Staged | None:
-        """Write data whole but not yet visible; None where the dataset writes in place."""
-        dataset = self[name]
-        stage: Callable[[Any], Staged | None] | None = getattr(dataset, "stage", None)
-        return None if stage is None else self._calling(name, stage, data)
+    def stage(self, name: str, data: Any) -> Staged:
+        """Write data whole but not yet visible; for datasets that ``can_stage``."""
+        staged: Staged = self._staging(name, self[name].stage, data)
+        return staged
 
-    def stage_chunks(self, name: str) -> ChunkStage[Any] | None:
-        """Begin an output that arrives in pieces; None where the dataset writes in place."""
-        begin: Callable[[], ChunkStage[Any] | None] | None = getattr(self[name], "stage_chunks", None)
-        return None if begin is None else self._calling(name, begin)
+    def stage_chunks(self, name: str) -> ChunkStage[Any]:
+        """Begin an output that arrives in pieces; for datasets that ``can_stage``."""
+        stage: ChunkStage[Any] = self._staging(name, self[name].stage_chunks)
+        return stage
 
     def reset(self, name: str) -> None:
         """Let a dataset that appends start anew, where it offers ``reset``."""
         reset = getattr(self[name], "reset", None)
         if reset is not None:
-            self._calling(name, reset)
+            self._calling(name, "reset it", reset)
+
+    def note_saved(self, name: str) -> str | None:
+        """Return the version that was just saved, and remember it; None for a dataset without versions."""
+        resolve = getattr(self[name], "resolve_save_version", None)
+        if resolve is None:
+            return None
+        version: str | None = self._calling(name, "tell its version", resolve)
+        if version is not None:
+            self._saved[name] = version
+        return version
+
+    def version_read(self, name: str) -> str | None:
+        """Return the version that a load reads; None for a dataset without versions, or with none yet."""
+        resolve = getattr(self[name], "resolve_load_version", None)
+        if resolve is None:
+            return None
+        try:
+            version: str | None = self._calling(name, "find its version", resolve)
+        except VersionNotFoundError:
+            return None
+        return version
+
+    # -- building
+
+    def _add(self, name: str, dataset: Any) -> None:
+        self._datasets[name] = dataset if is_dataset(dataset) else MemoryDataset(dataset)
+        self._added.add(name)
+
+    def _built_once(self, name: str, else_in_memory: bool) -> Any:
+        with self._lock:
+            dataset = self._datasets.get(name)
+            if dataset is None:
+                dataset = self._build(name)
+            if dataset is None and else_in_memory:
+                dataset = MemoryDataset()
+            if dataset is not None:
+                self._datasets[name] = dataset
+        return dataset
 
     def _build(self, name: str) -> Any:
-        entry = self.config_resolver.entry(name)
-        if entry is None:
-            if self._parameters is not None and name in self._parameters:
-                return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
-            return None
-        return self._construct(name, entry, self.load_versions.get(name))
+        entry = self.entry(name)
+        if entry is not None:
+            return self._construct(name, entry, self.load_versions.get(name))
+        if self._parameters is not None and name in self._parameters:
+            return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
+        return None
 
     def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
-        where = self.config_resolver.where(name)
-        config = self.config_resolver.with_credentials(name, entry)
-        try:
-            config["type"] = find_class(entry.get("type"), entry.keys())
-            dataset = AbstractDataset.from_config(name, config, load_version, self.save_version)
-        except DatasetError as error:
-            text = str(error)
-            message = text if text.startswith(f"dataset {name!r}") else f"dataset {name!r}: {text}"
-            raise DatasetError(f"{where}{message}") from (error.__cause__ or error)
+        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
         if not self.durable and hasattr(dataset, "durable"):
             dataset.durable = False
         return dataset
 
-    def _at_version(self, name: str, version: str) -> Any:
-        entry = self.config_resolver.entry(name)
-        if entry is not None:
-            return self._construct(name, entry, version) if entry.get("versioned") else self.get(name)
-        dataset = self.get(name)
-        if dataset is None or getattr(dataset, "resolve_load_version", lambda: None)() is None:
+    def _at_version(self, name: str, dataset: Any, version: str) -> Any:
+        """Return a dataset that reads one version; the very same one where it has none, or reads that one."""
+        if not self._has_versions(name, dataset) or self.load_versions.get(name) == version:
             return dataset
-        return AbstractDataset.from_config(name, dataset.to_config(), version, self.save_version)
+        if self._saved.get(name) == version and self.version_read(name) == version:
+            return dataset  # what it has in its cache need not be read again
+        with self._lock:
+            found = self._pinned.get((name, version))
+            if found is None:
+                found = self._pinned[name, version] = self._copy_at(name, dataset, version)
+        return found
+
+    def _copy_at(self, name: str, dataset: Any, version: str) -> Any:
+        entry = self.entry(name)
+        if entry is not None:
+            return self._construct(name, entry, version)
+        return copy_at_version(dataset, name, version, self.save_version)
+
+    def _has_versions(self, name: str, dataset: Any) -> bool:
+        entry = self.entry(name)
+        if entry is not None:
+            return bool(entry.get("versioned") or getattr(dataset, "versioned", False))
+        resolve = getattr(dataset, "resolve_load_version", None)
+        try:
+            return resolve is not None and resolve() is not None
+        except Exception:  # noqa: BLE001 - Kedro's and ours: it has none yet
+            return True
 
     def _type(self, name: str) -> type[Any] | None:
         if name in self._datasets:
             return type(self._datasets[name])
-        entry = self.config_resolver.entry(name)
+        entry = self.entry(name)
         if entry is not None:
-            return find_class(entry.get("type"), entry.keys())
+            return class_of(self.config_resolver, name, entry)
         return MemoryDataset if name in self else None
 
-    def _calling(self, name: str, verb: Callable[..., Any], *arguments: Any) -> Any:
+    def _forget_pinned(self, name: str) -> list[Any]:
+        if not self._pinned:
+            return []
+        with self._lock:
+            return [self._pinned.pop(key) for key in [key for key in self._pinned if key[0] == name]]
+
+    def _calling(self, name: str, action: str, verb: Callable[..., Any], *arguments: Any) -> Any:
         """Call a dataset's method; its error comes out as one DatasetError with the name in it."""
         try:
             return verb(*arguments)
-        except DatasetError as error:
-            raise type(error)(f"dataset {name!r}: {error}") from (error.__cause__ or error)
         except Exception as error:
-            action = getattr(verb, "__name__", "use")
-            raise DatasetError(f"dataset {name!r}: cannot {action} it: {explain(error)}") from error
+            found = failure(name, action, error, self.config_resolver.redactor(name))
+            if found is error:
+                raise
+            raise found from cause_of(error)
+
+    def _staging(self, name: str, verb: Callable[..., Any], *arguments: Any) -> Any:
+        staged = self._calling(name, "save it", verb, *arguments)
+        if staged is None:
+            raise DatasetError(f"dataset {name!r} cannot be saved: it said that it can stage, and did not")
+        return staged
 
     def _not_found(self, name: str) -> DatasetNotFoundError:
-        kind = "parameter" if name.startswith(PREFIX) else "dataset"
-        place = "in the parameters" if kind == "parameter" else "in the catalog"
-        return DatasetNotFoundError(f"{kind} {name!r} is not {place}{did_you_mean(name, self)}")
+        kind, place = ("parameter", "the parameters") if is_parameter(name) else ("dataset", "the catalog")
+        return DatasetNotFoundError(f"{kind} {name!r} is not in {place}{did_you_mean(name, self)}")
 
     def _check_load_versions(self) -> None:
         unknown = [name for name in self.load_versions if name not in self]
         if unknown:
             hints = "; ".join(f"{name!r}{did_you_mean(name, self)}" for name in unknown)
             raise DatasetNotFoundError(f"load versions name datasets that are not in the catalog: {hints}")
-
-
-def is_dataset(value: Any) -> bool:
-    """Whether a value is a dataset: it has ``load`` and ``save``, and is no class."""
-    return not isinstance(value, type) and hasattr(value, "load") and hasattr(value, "save")

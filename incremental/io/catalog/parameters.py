@@ -45,13 +45,14 @@ class Parameters:
         return _descend(self._tree, name[len(PREFIX) :])
 
 
-def _descend(tree: Mapping[str, Any], path: str) -> Any:
+def _descend(tree: Mapping[Any, Any], path: str) -> Any:
     """Return the value at a dotted path; the longest literal key wins."""
-    if path in tree:
-        return tree[path]
+    value = _child(tree, path)
+    if value is not _NOTHING:
+        return value
     cut = path.rfind(".")
     while cut > 0:
-        inner = tree.get(path[:cut])
+        inner = _child(tree, path[:cut])
         if isinstance(inner, Mapping):
             value = _descend(inner, path[cut + 1 :])
             if value is not _NOTHING:
@@ -60,7 +61,15 @@ def _descend(tree: Mapping[str, Any], path: str) -> Any:
     return _NOTHING
 
 
-def _names(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _child(tree: Mapping[Any, Any], key: str) -> Any:
+    if key in tree:
+        return tree[key]
+    if all(type(each) is str for each in tree):
+        return _NOTHING
+    return next((tree[each] for each in tree if str(each) == key), _NOTHING)  # YAML reads '2024:' as a number
+
+
+def _names(tree: Mapping[Any, Any], prefix: str) -> Iterator[str]:
     for key, value in tree.items():
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):

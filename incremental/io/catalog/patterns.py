@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
@@ -83,7 +83,7 @@ class Patterns:
             )
         self._match_by_name: dict[str, Pattern | None] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Pattern]:
         return iter(self._patterns)
 
     def match(self, name: str) -> Pattern | None:

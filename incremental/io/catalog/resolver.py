@@ -7,6 +7,8 @@ from typing import Any
 
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.catalog.patterns import Pattern, Patterns, is_pattern
+from incremental.pipeline.transcoding import is_parameter
+from incremental.secrets import Redactor
 
 Origin = Callable[[str], str]
 """Tells where an entry stands, as ``conf/base/catalog.yml:12``."""
@@ -19,7 +21,8 @@ class CatalogConfigResolver:
     """The entries of a catalog by name, with the precedence that Kedro has.
 
     An explicit entry first, then the most specific pattern, then the catch-all pattern of the user.
-    Names that nothing matches live in memory; the runner sees to that.
+    Names that nothing matches live in memory; the runner sees to that. A pattern never stands for a
+    parameter. Nothing in here changes, so that several catalogs may share one.
 
     Args:
         config: entry by name or pattern; names that begin with ``_`` are templates and no entries.
@@ -40,20 +43,26 @@ class CatalogConfigResolver:
         self._origin = origin
         self._entries: dict[str, dict[str, Any]] = {}
         self._resolved: dict[str, dict[str, Any]] = {}
+        self._patterns = Patterns()
         patterns: list[Pattern] = []
         faults: list[str] = []
         for name, entry in (config or {}).items():
-            if type(entry) is dict and TYPE in entry and "{" not in name:
+            if type(entry) is dict and TYPE in entry and type(name) is str and "{" not in name:
                 self._entries[name] = entry
             elif not str(name).startswith("_"):
                 self._take_rare(name, entry, patterns, faults)
+        try:
+            self._patterns = Patterns(patterns)
+        except DatasetError as error:
+            faults.append(str(error))
         if faults:
             raise DatasetError("\n".join(faults))
-        self._patterns = Patterns(patterns)
 
-    def _take_rare(self, name: str, entry: Any, patterns: list[Pattern], faults: list[str]) -> None:
+    def _take_rare(self, name: Any, entry: Any, patterns: list[Pattern], faults: list[str]) -> None:
         """Take an entry that is a pattern, another kind of mapping, or wrong."""
-        if not isinstance(entry, Mapping):
+        if not isinstance(name, str):
+            faults.append(f"catalog entry {name!r} is named by {_kind(name)}, not by a text: quote its name")
+        elif not isinstance(entry, Mapping):
             faults.append(
                 f"{self.where(name)}catalog entry {name!r} is {_kind(entry)}, not a mapping with a 'type'; "
                 "a value for other entries to use begins with '_'"
@@ -73,33 +82,38 @@ class CatalogConfigResolver:
             self._entries[name] = dict(entry)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries or (isinstance(name, str) and self._patterns.match(name) is not None)
+        return name in self._entries or (isinstance(name, str) and self._match(name) is not None)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the explicit names."""
         return iter(self._entries)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_origin": None}  # belongs to a configuration loader, which stays behind
+
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        """The credentials by name, in the clear."""
+        return self._credentials
 
     def entry(self, name: str) -> dict[str, Any] | None:
         """Return the entry of a name as configured, patterns filled in, credentials still by name."""
         found = self._entries.get(name)
         if found is not None:
             return found
-        if name not in self._resolved:
-            pattern = self._patterns.match(name)
+        found = self._resolved.get(name)
+        if found is None:
+            pattern = self._match(name)
             if pattern is None:
                 return None
-            self._resolved[name] = pattern.resolve(name)
-        return self._resolved[name]
-
-    def remove(self, name: str) -> None:
-        """Forget an explicit entry, because a dataset takes its place."""
-        self._entries.pop(name, None)
+            found = self._resolved[name] = pattern.resolve(name)
+        return found
 
     def pattern_of(self, name: str) -> str | None:
         """Return the pattern that an implicit name comes from."""
         if name in self._entries:
             return None
-        pattern = self._patterns.match(name)
+        pattern = self._match(name)
         return None if pattern is None else pattern.text
 
     def list_patterns(self) -> list[str]:
@@ -114,8 +128,12 @@ class CatalogConfigResolver:
         """Return ``"file:line: "`` of an entry for the start of a message, or an empty string."""
         if self._origin is None:
             return ""
-        place = self._origin(self.pattern_of(name) or name) if name in self else self._origin(name)
+        place = self._origin(self.pattern_of(name) or name)
         return f"{place}: " if place else ""
+
+    def redactor(self, name: str) -> Redactor:
+        """Return what takes all credentials, and the secrets of one entry, out of a message."""
+        return Redactor.of({CREDENTIALS: self._credentials}, self.entry(name))
 
     def with_credentials(self, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Return an entry whose references to credentials are replaced by their values, nested ones too.
@@ -124,6 +142,9 @@ class CatalogConfigResolver:
             DatasetError: it refers to credentials that are not configured.
         """
         return {key: self._resolve(name, key, value) for key, value in entry.items()}
+
+    def _match(self, name: str) -> Pattern | None:
+        return None if is_parameter(name) else self._patterns.match(name)
 
     def _resolve(self, name: str, key: str, value: Any) -> Any:
         if key == CREDENTIALS and isinstance(value, str):

@@ -37,7 +37,7 @@ def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
 def unknown_arguments(path: str, keys: AbstractSet[str]) -> list[str]:
     """Return a phrase for each argument that one of our own classes does not take."""
     known = KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
-    return [f"{key!r} is no argument{did_you_mean(key, known)}" for key in keys if key not in known]
+    return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
 
 
 def find_class(kind: Any, keys: AbstractSet[str] = frozenset()) -> type[Any]:

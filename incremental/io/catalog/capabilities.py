@@ -1,0 +1,45 @@
+"""What a dataset can do, ours or any other that has ``load`` and ``save``. It asks for no data.
+
+Datasets written for Kedro derive from Kedro's base class and not from ours: what ours answers by a
+property is read from the attributes that theirs have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incremental.io.dataset import AbstractDataset
+
+_BASE_OF_KEDRO = "kedro.io.core"
+
+
+def is_dataset(value: Any) -> bool:
+    """Whether a value is a dataset: it has ``load`` and ``save``, and is no class."""
+    return not isinstance(value, type) and hasattr(value, "load") and hasattr(value, "save")
+
+
+def is_ephemeral(dataset: Any) -> bool:
+    """Whether it lives in memory only."""
+    return bool(getattr(dataset, "ephemeral", getattr(dataset, "_EPHEMERAL", False)))
+
+
+def can_test_existence(dataset: Any) -> bool:
+    """Whether ``exists()`` means anything: Kedro's base class has one that always says no."""
+    answer = getattr(dataset, "can_test_existence", None)
+    if answer is not None:
+        return bool(answer)
+    test = getattr(type(dataset), "_exists", None)
+    if test is not None:
+        return bool(getattr(test, "__module__", None) != _BASE_OF_KEDRO)
+    return hasattr(dataset, "exists")
+
+
+def location_of(dataset: Any) -> str | None:
+    """Return the absolute path or the URL of a dataset; None when it has none."""
+    if isinstance(dataset, AbstractDataset):
+        return dataset.location
+    location = getattr(dataset, "location", None)
+    if isinstance(location, str):
+        return location
+    found: str | None = AbstractDataset.location.__get__(dataset)  # reads what Kedro's datasets have
+    return found

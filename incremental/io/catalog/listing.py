@@ -1,0 +1,168 @@
+"""Tell which of some names a folder holds, with one listing where there are many. It knows no catalog."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from incremental.io.catalog.markers import SUFFIX, mark_name
+from incremental.io.files.staging import is_staging_name
+from incremental.io.files.storage import Kind, Storage, storage_for
+from incremental.planner.facts import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_FEW = 4
+"""Up to this many names in one local folder are asked for one by one: it may hold a million others."""
+_AT_ONCE = 16
+"""Requests to remote stores that may be under way at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether one dataset is in a folder."""
+
+    name: str
+    base: str
+    """Its name in the folder."""
+    versioned: bool
+    reads_folders: bool
+    pin: str | None = None
+    """The one version that counts."""
+
+    def is_met_by(self, kind: Kind | None) -> bool:
+        """Whether what is there can be loaded."""
+        return kind is not None and (kind is not Kind.FOLDER or self.reads_folders)
+
+
+@dataclass(slots=True)
+class Answers:
+    """What is known by now, by name of a dataset."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def note_version(self, question: Question, version: str | None) -> None:
+        """Note the version that a load would read, None for no version that is whole."""
+        self.states[question.name] = State.ABSENT if version is None else State.PRESENT
+        if version is not None:
+            self.versions[question.name] = version
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of a remote store, and the questions about it."""
+
+    storage: Storage
+    path: str
+    questions: list[Question] = field(default_factory=list)
+
+
+Request = tuple["Folder", list[Question]]
+"""What one or two requests to a store answer."""
+
+
+def answer_local(folder: str, questions: list[Question], answers: Answers) -> None:
+    """Answer the questions about one local folder. Raises OSError when it cannot be looked at."""
+    storage, _ = storage_for(folder)
+    plain = [question for question in questions if not question.versioned]
+    if len(plain) > _FEW:
+        _answer_by_listing(storage, folder, plain, answers.states)
+    else:
+        for question in plain:
+            answers.states[question.name] = _state(storage, folder, question)
+    if len(plain) < len(questions):
+        for question in questions:
+            if question.versioned:
+                answers.note_version(question, _whole_version(storage, folder, question))
+
+
+def answer_remote(
+    folders: list[Folder], answers: Answers
+) -> Iterator[tuple[Folder, list[Question], Exception]]:
+    """Answer the questions about remote folders, several requests at a time; yield those that failed."""
+    requests = [request for folder in folders for request in _requests(folder)]
+    for (folder, questions), found in zip(requests, _all(_ask, requests), strict=True):
+        if isinstance(found, Exception):
+            yield folder, questions, found
+        else:
+            answers.states.update(found.states)
+            answers.versions.update(found.versions)
+
+
+def _answer_by_listing(
+    storage: Storage, folder: str, questions: list[Question], states: dict[str, State]
+) -> None:
+    try:
+        with os.scandir(folder) as listing:
+            entry_by_name = {entry.name: entry for entry in listing}
+    except (FileNotFoundError, NotADirectoryError):
+        entry_by_name = {}
+    marks = {name for name in entry_by_name if name.endswith(SUFFIX)}
+    for question in questions:
+        entry = entry_by_name.get(question.base)
+        if entry is None:
+            states[question.name] = State.ABSENT
+        elif marks or not entry.is_file():
+            states[question.name] = _state(storage, folder, question)
+        else:
+            states[question.name] = State.PRESENT
+
+
+def _state(storage: Storage, folder: str, question: Question) -> State:
+    if not question.is_met_by(storage.kind(f"{folder}/{question.base}")):
+        return State.ABSENT
+    marked = storage.exists(f"{folder}/{mark_name(question.base)}")
+    return State.INCOMPLETE if marked else State.PRESENT
+
+
+def _requests(folder: Folder) -> Iterator[Request]:
+    plain = [question for question in folder.questions if not question.versioned]
+    if plain:
+        yield folder, plain
+    yield from ((folder, [question]) for question in folder.questions if question.versioned)
+
+
+def _ask(request: Request) -> Answers | Exception:
+    folder, questions = request
+    storage, answers = folder.storage, Answers()
+    try:
+        if questions[0].versioned:
+            answers.note_version(questions[0], _whole_version(storage, folder.path, questions[0]))
+        elif len(questions) == 1:  # the folder may hold a million others
+            kinds = {questions[0].base: storage.kind(f"{folder.path}/{questions[0].base}")}
+            _note_kinds(questions, kinds, answers)
+        else:
+            _note_kinds(questions, {**storage.kinds(folder.path)}, answers)
+    except Exception as error:  # noqa: BLE001 - each file system raises its own
+        return error
+    return answers
+
+
+def _note_kinds(questions: list[Question], kinds: dict[str, Kind | None], answers: Answers) -> None:
+    for question in questions:
+        met = question.is_met_by(kinds.get(question.base))
+        answers.states[question.name] = State.PRESENT if met else State.ABSENT
+
+
+def _whole_version(storage: Storage, folder: str, question: Question) -> str | None:
+    """Return the newest version that is whole, or the pinned one if it is there."""
+    path = f"{folder}/{question.base}"
+    versions = [question.pin] if question.pin else sorted(storage.kinds(path), reverse=True)
+    for version in versions:
+        if is_staging_name(version):
+            continue
+        if question.is_met_by(storage.kind(f"{path}/{version}/{question.base}")):
+            return version
+    return None
+
+
+def _all(ask: Callable[[Request], Answers | Exception], requests: list[Request]) -> list[Answers | Exception]:
+    if len(requests) < 2:
+        return [ask(request) for request in requests]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(_AT_ONCE, len(requests)), "incremental-survey") as pool:
+        return list(pool.map(ask, requests))
