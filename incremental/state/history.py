@@ -110,21 +110,22 @@ class History:
 
     def runs(self, limit: int | None = None) -> tuple[RunRecord, ...]:
         """Return the runs, newest first, without their steps."""
-        with self._ledger.reading() as connection:
-            if connection is None:
-                return ()
-            rows = connection.execute(
-                f"{_SELECT_RUN} ORDER BY started DESC, run_id DESC LIMIT ?", (-1 if limit is None else limit,)
-            )
+        most = -1 if limit is None else limit
+
+        def find(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
+            rows = connection.execute(f"{_SELECT_RUN} ORDER BY started DESC, run_id DESC LIMIT ?", (most,))
             return tuple(_record(row, ()) for row in rows)
+
+        return self._ledger.read(find, ())
 
     def run(self, run_id: str) -> RunRecord | None:
         """Return one run with its steps, or None when there is no such run."""
-        with self._ledger.reading() as connection:
-            if connection is None:
-                return None
+
+        def find(connection: sqlite3.Connection) -> RunRecord | None:
             row = connection.execute(f"{_SELECT_RUN} WHERE run_id = ?", (run_id,)).fetchone()
             return None if row is None else _record(row, _steps(connection, run_id))
+
+        return self._ledger.read(find, None)
 
 
 _SELECT_RUN = "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
@@ -149,7 +150,7 @@ def _record(row: tuple[Any, ...], steps: Iterable[StepRecord]) -> RunRecord:
 
 def _is_alive(pid: int, host: str) -> bool:
     """Whether the process of a run may still be there; on another host nobody can tell, so it may."""
-    if host != socket.gethostname():
+    if host != socket.gethostname() or os.name == "nt":  # there os.kill() would end it
         return True
     try:
         os.kill(pid, 0)

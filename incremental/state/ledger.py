@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sqlite3
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from incremental.state.database import open_for_reading, open_for_writing
+from incremental.errors import LedgerError
+from incremental.state.database import Found, open_for_writing, read_without_trace
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -38,10 +39,6 @@ class Marks:
     """The identity of the last commit of each location."""
     outdated: Mapping[str, tuple[str, ...]] | None = None
     """An output -> the inputs that were committed again since it was made from them."""
-
-    def with_begun(self, locations: frozenset[str]) -> Marks:
-        """Return the marks with these locations, that carry a mark beside the data, as begun too."""
-        return replace(self, begun=self.begun | locations) if locations else self
 
 
 class Ledger(Protocol):
@@ -94,7 +91,9 @@ class MemoryLedger:
         """See :class:`Ledger`."""
         outdated = {}
         for location, reads in self._reads.items():
-            newer = [name for name, was in reads.items() if self._generations.get(name, was) != was]
+            if location in self._begun:
+                continue
+            newer = sorted(name for name, was in reads.items() if self._generations.get(name, was) != was)
             if newer:
                 outdated[location] = tuple(newer)
         return Marks(frozenset(self._begun), dict(self._generations), outdated)
@@ -166,50 +165,62 @@ class FileLedger:
 
     def marks(self) -> Marks:
         """See :class:`Ledger`. Writes nothing, not even when the ledger is not there."""
-        with self.reading() as connection:
-            if connection is None:
-                return Marks()
-            begun, generations = set(), {}
-            for key, state, generation in connection.execute(
-                "SELECT location, state, generation FROM output"
-            ):
-                location = self.location(key)
+        return self.read(self._marks, Marks())
+
+    def _marks(self, connection: sqlite3.Connection) -> Marks:
+        location_of = self.location
+        begun: set[str] = set()
+        generations: dict[str, str] = {}
+        for key, state, generation in connection.execute("SELECT location, state, generation FROM output"):
+            location = location_of(key)
+            if generation is not None:
                 generations[location] = generation
-                if state == "begun":
-                    begun.add(location)
-            outdated: dict[str, tuple[str, ...]] = {}
-            for key, source in connection.execute(_OUTDATED):
-                location = self.location(key)
-                outdated[location] = (*outdated.get(location, ()), self.location(source))
-        known = {location: value for location, value in generations.items() if value is not None}
-        return Marks(frozenset(begun), known, outdated)
+            if state == "begun":
+                begun.add(location)
+        outdated: dict[str, tuple[str, ...]] = {}
+        for key, source in connection.execute(_OUTDATED):
+            location = location_of(key)
+            outdated[location] = (*outdated.get(location, ()), location_of(source))
+        return Marks(frozenset(begun), generations, outdated)
 
     @contextlib.contextmanager
     def transaction(self, *, synced: bool = False) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction; ``synced`` waits until it is on disk."""
+        """Write in one transaction, all or nothing; ``synced`` waits until it is on disk.
+
+        Raises:
+            LedgerError: the file cannot be written. An IntegrityError comes through as it is.
+        """
         with self._lock:
             connection = self._open()
-            if synced:
-                connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                if synced:
+                    connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+            except sqlite3.IntegrityError:
                 raise
-            connection.execute("COMMIT")
-            if synced:
-                connection.execute(f"PRAGMA synchronous={self._relaxed}")
+            except sqlite3.Error as error:
+                raise LedgerError(f"cannot write the ledger {str(self.path)!r}: {error}") from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if synced:
+                    connection.execute(f"PRAGMA synchronous={self._relaxed}")
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
-        """Give a connection to read from, or None when there is no ledger; leaves no trace."""
-        if self._connection is not None:
-            with self._lock:
-                yield self._connection
-            return
-        with open_for_reading(self.path) as connection:
-            yield connection
+    def read(self, query: Callable[[sqlite3.Connection], Found], otherwise: Found) -> Found:
+        """Return what a query finds, or ``otherwise`` when there is no ledger; leaves no trace.
+
+        Raises:
+            LedgerError: the file cannot be read, or is from a newer version.
+        """
+        with self._lock:
+            if self._connection is not None:
+                try:
+                    return query(self._connection)
+                except sqlite3.Error as error:
+                    raise LedgerError(f"cannot read the ledger {str(self.path)!r}: {error}") from error
+        return read_without_trace(self.path, query, otherwise)
 
     def close(self) -> None:
         """Fold the journal into the file and let go of it."""
