@@ -1,4 +1,4 @@
-"""Where tasks run, in three questions: can it take more, take this one, which one ended. It orders nothing."""
+"""Where tasks run, in three questions: can it take more, take this, which one ended. It orders nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Executor(ABC, Generic[Key]):
 
             def wait(self):
                 done = next(as_completed(self.futures))
-                return Finished(self.futures.pop(done), done.result())
+                key, error = self.futures.pop(done), done.exception()
+                return Finished(key, error=error) if error else Finished(key, done.result())
     """
 
     capacity: int = 1

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import NodeRunError
+from incremental.errors import LedgerError, NodeRunError
 from incremental.events import (
     Event,
     NodeFailed,
@@ -18,6 +18,7 @@ from incremental.events import (
     RunFinished,
     RunStarted,
 )
+from incremental.pipeline.transcoding import base_name
 from incremental.runner.memory import Memory
 from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
@@ -26,6 +27,8 @@ from incremental.runner.task import Outcome, Task, perform
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from incremental.events import Listener
     from incremental.executors import Executor, Finished
     from incremental.io import DataCatalog
@@ -65,7 +68,6 @@ class Loop:
         )
         self._executed: list[str] = []
         self._in_flight = 0
-        self._made: dict[str, str] = {}  # versions that this run wrote
         self._failure: tuple[Node, BaseException] | None = None
 
     def run(self) -> RunResult:
@@ -76,14 +78,16 @@ class Loop:
         """
         begin = time.perf_counter()
         status = "interrupted"
-        self._open()
         try:
+            self._open()
             self._go_through()
             status = "failed" if self._failure else "succeeded"
+        except Exception:
+            status = "failed"
+            raise
         finally:
-            self._tell(
-                RunFinished, self._around.run_id, status, len(self._executed), time.perf_counter() - begin
-            )
+            seconds = time.perf_counter() - begin
+            self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failure is not None:
             node, error = self._failure
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -93,18 +97,20 @@ class Loop:
             self._catalog,
             self._memory.datasets(),
             self._around.run_id,
-            self._catalog.save_version,
+            self._publisher.versions,
         )
 
     def _open(self) -> None:
         self._tell(RunStarted, self._around.run_id, len(self._schedule), len(self._plan.skipped))
-        if self._around.hooks is None and not self._around.listeners:
+        hooks = self._around.hooks
+        if hooks is None and not self._around.listeners:
             return
+        on_node_skipped = getattr(hooks.hook, "on_node_skipped", None) if hooks is not None else None
         for step in self._plan.skipped:
             reason = "; ".join(map(str, step.reasons))
             self._tell(NodeSkipped, step.node.name, reason)
-            if self._around.hooks is not None:
-                self._around.hooks.hook.on_node_skipped(node=step.node, reason=reason)
+            if on_node_skipped is not None:  # managers made by Kedro do not have it
+                on_node_skipped(node=step.node, reason=reason)
 
     def _go_through(self) -> None:
         while True:
@@ -112,19 +118,25 @@ class Loop:
                 self._submit(self._schedule.next())
             if not self._in_flight:
                 return
-            finished = self._executor.wait()
-            self._in_flight -= 1
-            self._take(finished)
+            self._take(self._executor.wait())  # kept in no variable: the values in it are to be freed
 
     def _submit(self, node: Node) -> None:
-        self._publisher.announce(node)
         self._tell(NodeStarted, node.name, len(self._executed) + self._in_flight + 1)
+        try:
+            persistent = self._publisher.persistent(node)
+            in_place = self._publisher.announce(node, persistent) if persistent else persistent
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an output cannot be built or marked: the node has failed
+            self._fail(node, error, ())
+            return
         task = Task(
             node,
             self._catalog,
             self._memory.inputs_of(node),
             self._versions_of(node),
-            self._publisher.persistent(node),
+            persistent,
+            in_place,
             self._around.run_id,
             self._around.hooks,
             self._around.is_async,
@@ -133,34 +145,47 @@ class Loop:
         self._in_flight += 1
 
     def _versions_of(self, node: Node) -> dict[str, str]:
-        """Return which version of each input to read: what this run made, else what the plan saw."""
-        planned = self._plan.facts.versions
-        if not planned and not self._made:
+        """Return which version of each input to read: what this run saved, else what the plan saw."""
+        planned, saved = self._plan.facts.versions, self._publisher.versions
+        if not planned and not saved:
             return {}
-        versions = {name: self._made.get(name, planned.get(name)) for name in node.reads}
-        return {name: version for name, version in versions.items() if version is not None}
+        versions = {}
+        for name in node.reads:
+            base = base_name(name)
+            version = saved[base] if base in saved else planned.get(name)
+            if version is not None:
+                versions[name] = version
+        return versions
 
     def _take(self, finished: Finished[Node]) -> None:
+        """Complete a node that ended well; else take back what it announced, and raise an interrupt again."""
+        self._in_flight -= 1
         node = finished.key
         outcome: Outcome | None = finished.value
-        error = finished.error if outcome is None else outcome.error
-        if error is None and outcome is not None:
+        if outcome is None:  # its worker is gone: nobody knows what it had touched
+            self._fail(node, finished.error or RuntimeError("it ended without an outcome"), node.writes)
+            return
+        error = outcome.error
+        if error is None:
             try:
                 self._complete(node, outcome)
                 return
-            except Exception as failure:  # noqa: BLE001 - publishing failed: the node has failed
+            except BaseException as failure:  # noqa: BLE001 - publishing failed: the node has failed
                 outcome.discard()
                 error = failure
-        assert error is not None, "an executor returned neither outcome nor error"
-        self._publisher.withdraw(node, outcome)
+        self._fail(node, error, outcome.touched)
+
+    def _fail(self, node: Node, error: BaseException, touched: Collection[str]) -> None:
+        self._publisher.withdraw(node, touched)
+        if not isinstance(error, Exception):
+            raise error
         if self._failure is None:
             self._failure = (node, error)
         self._tell(NodeFailed, node.name, error)
 
     def _complete(self, node: Node, outcome: Outcome) -> None:
-        self._publisher.publish(node, outcome)
         self._memory.put(outcome.values)
-        self._note_versions(node)
+        self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
@@ -169,21 +194,9 @@ class Loop:
         self._memory.release_after(node)
         self._schedule.done(node)
         self._executed.append(node.name)
-        self._tell(
-            NodeFinished,
-            node.name,
-            outcome.started,
-            outcome.load_seconds,
-            outcome.compute_seconds,
-            outcome.save_seconds,
-        )
-
-    def _note_versions(self, node: Node) -> None:
-        save_version = self._catalog.save_version
-        if save_version is None:
-            return
-        for name in node.writes:
-            self._made[name] = save_version
+        if self._around.listeners:
+            seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

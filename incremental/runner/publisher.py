@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from incremental.errors import LedgerError
+from incremental.io.catalog.markers import mark, unmark
+from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.ledger import Output
-from incremental.state.markers import mark, unmark
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
     from incremental.planner import Plan
     from incremental.runner.task import Outcome
     from incremental.state import Ledger, Marks
+
+logger = logging.getLogger(__name__)
 
 
 class Publisher:
@@ -35,97 +42,107 @@ class Publisher:
         self._ledger = ledger
         self._run_id = run_id
         self._durable = durable
+        self._begun = marks.begun
         self._generations = dict(marks.generations or {})
-        self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory
+        self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
+        self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
+        self.versions: dict[str, str | None] = {}
+        """The version that this run saved of each persistent output, by base name; None for no versions."""
 
     def persistent(self, node: Node) -> frozenset[str]:
         """Return the outputs of a node that outlive the run."""
-        return frozenset(name for name in node.writes if self._facts.state(name) not in IN_MEMORY)
+        states = self._facts.states
+        return frozenset([name for name in node.writes if states.get(name, State.EPHEMERAL) not in IN_MEMORY])
 
-    def announce(self, node: Node) -> None:
-        """Mark, before the node starts, the outputs that will be written in place."""
-        outputs = self._in_place(node)
-        if outputs:
-            self._ledger.begin(self._run_id, node.name, outputs)
-            for output in outputs:
-                mark(output.location, self._run_id, node.name, durable=self._durable)
+    def announce(self, node: Node, persistent: Collection[str]) -> frozenset[str]:
+        """Mark, before the node starts, the outputs that will be written in place, and return their names."""
+        names = [name for name in node.writes if name in persistent and not self._catalog.can_stage(name)]
+        if not names:
+            return frozenset()
+        outputs = [Output(name, self._location(name)) for name in names]
+        self._in_place[node.name] = outputs
+        self._ledger.begin(self._run_id, node.name, outputs)
+        for output in outputs:
+            mark(output.location, self._run_id, node.name, durable=self._durable)
+        return frozenset(names)
 
-    def withdraw(self, node: Node, outcome: Outcome | None = None) -> None:
-        """After a failure, take back the marks of outputs that were not touched."""
-        touched = outcome.touched if outcome is not None else set()
-        outputs = [output for output in self._in_place(node) if output.dataset not in touched]
-        if outputs:
+    def withdraw(self, node: Node, touched: Collection[str]) -> None:
+        """After a failure, take back the marks of outputs that were not touched.
+
+        What was incomplete before this run still is: nobody has written it since.
+        """
+        outputs = [
+            output
+            for output in self._in_place.pop(node.name, ())
+            if output.dataset not in touched and not self._was_incomplete(output)
+        ]
+        if not outputs:
+            return
+        try:
             self._ledger.abandon(outputs)
             for output in outputs:
                 unmark(output.location)
+        except (LedgerError, OSError) as error:  # the node's own failure is what the user is to hear of
+            logger.warning("outputs of node %r count as incomplete from now on: %s", node.name, error)
 
-    def publish(self, node: Node, outcome: Outcome) -> None:
+    def publish(self, node: Node, outcome: Outcome, persistent: Collection[str]) -> None:
         """Make everything that a node saved visible and commit it as one.
 
-        Where a visible output is replaced, or several must appear together, the ledger hears of it
-        first: a kill in between leaves them ``incomplete``, never half new and believed.
+        Where anybody may have read an earlier content, or several outputs must appear together, the
+        ledger hears of it first: a kill in between leaves them ``incomplete``, never half new and believed.
         """
         reads = self._reads(node)
-        persistent = self.persistent(node)
         if persistent:
             self._publish_staged(node, outcome)
             outputs = [self._output(name) for name in node.writes if name in persistent]
-            generation = self._ledger.commit(self._run_id, node.name, outputs, reads)
+            own = {output.location for output in outputs}
+            others = {location: was for location, was in reads.items() if location not in own}
+            generation = self._ledger.commit(self._run_id, node.name, outputs, others)
             for output in outputs:
                 self._generations[output.location] = generation
-                if output.dataset in outcome.touched:
-                    unmark(output.location)
+            for output in self._in_place.pop(node.name, ()):
+                unmark(output.location)
         for name in node.writes:
             if name not in persistent:
-                self._lineage[name] = reads
+                self._lineage[base_name(name)] = reads
 
     def _publish_staged(self, node: Node, outcome: Outcome) -> None:
         replaced = [
-            Output(name, self._location(name))
+            Output(name, location)
             for name in outcome.staged
-            if self._facts.state(name) is not State.ABSENT and name not in self._facts.versions
+            for location in (self._location(name),)
+            if self._facts.state(name) is not State.ABSENT or location in self._generations
         ]
         if replaced:
             self._ledger.begin(self._run_id, node.name, replaced)
-        published = False
-        try:
-            for staged in outcome.staged.values():
-                staged.publish()
-                published = True
-        except BaseException:
-            outcome.discard()
-            if replaced and not published:
-                self._ledger.abandon(replaced)
-            raise
+        for staged in outcome.staged.values():
+            staged.publish()  # should it fail, nobody knows how far it came: the begin stands
 
     def _reads(self, node: Node) -> dict[str, str]:
         """Return the generations of what a node read; what came through memory counts as its own sources."""
         reads: dict[str, str] = {}
         for name in node.reads:
-            if name in self._lineage:
-                reads |= self._lineage[name]
-                continue
             location = self._facts.locations.get(name)
-            if location is not None and location in self._generations:
+            if location is None:
+                reads |= self._lineage.get(base_name(name), {})
+            elif location in self._generations:
                 reads[location] = self._generations[location]
         return reads
 
-    def _in_place(self, node: Node) -> list[Output]:
-        return [
-            Output(name, self._location(name))
-            for name in node.writes
-            if self._facts.state(name) not in IN_MEMORY and not self._catalog.can_stage(name)
-        ]
+    def _was_incomplete(self, output: Output) -> bool:
+        state = self._facts.state(output.dataset)
+        return state is State.INCOMPLETE or (state is State.UNKNOWN and output.location in self._begun)
 
     def _location(self, name: str) -> str:
         return self._facts.locations.get(name, f"dataset:{name}")
 
     def _output(self, name: str) -> Output:
         location = self._location(name)
+        version = self.versions[base_name(name)] = self._catalog.note_saved(name)
+        if location[0] != "/" and not os.path.isabs(location):  # noqa: PTH117 - a location is a string
+            return Output(name, location, version)
         try:
-            found: Any = os.stat(location) if os.path.isabs(location) else None  # noqa: PTH116, PTH117
+            found = os.stat(location)  # noqa: PTH116
         except OSError:
-            found = None
-        if found is None:
-            return Output(name, location)
-        return Output(name, location, None, found.st_size, found.st_mtime_ns, found.st_ino)
+            return Output(name, location, version)
+        return Output(name, location, version, found.st_size, found.st_mtime_ns, found.st_ino)

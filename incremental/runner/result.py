@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from incremental.errors import DatasetError
 from incremental.pipeline.transcoding import base_name
-from incremental.planner.facts import IN_MEMORY
+from incremental.planner.facts import State
+from incremental.runner.memory import named
 
 if TYPE_CHECKING:
     from incremental.io import DataCatalog
@@ -27,7 +29,7 @@ class RunResult(Mapping[str, Any]):
         catalog: DataCatalog,
         memory: Mapping[str, Any],
         run_id: str,
-        save_version: str | None,
+        saved_versions: Mapping[str, str | None],
     ) -> None:
         self.plan = plan
         self.run_id = run_id
@@ -35,24 +37,34 @@ class RunResult(Mapping[str, Any]):
         self.skipped: tuple[str, ...] = tuple(step.node.name for step in plan.skipped)
         self._catalog = catalog
         self._memory = memory
-        self._save_version = save_version
-        self._names = tuple(sorted(name for name in plan.pipeline.outputs() if self._is_kept(name)))
+        self._saved_versions = saved_versions
+        self._written_as = {
+            name: written for name in sorted(plan.pipeline.outputs()) if (written := self._find(name))
+        }
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        return self.dataset(name).load()
+        dataset = self._memory.get(base_name(name)) if name in self._written_as else None
+        if dataset is None:
+            written = self._written_as[name]
+            return self._catalog.load(written, version=self._version(written))
+        try:
+            return dataset.load()
+        except DatasetError as error:
+            raise named(name, "load it", error) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._written_as)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._written_as)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._written_as  # that of Mapping would load it
 
     def __repr__(self) -> str:
         return (
             f"<RunResult {self.run_id}: {len(self.executed)} executed, {len(self.skipped)} skipped; "
-            f"outputs: {', '.join(self._names) or 'none'}>"
+            f"outputs: {', '.join(self) or 'none'}>"
         )
 
     def dataset(self, name: str) -> Any:
@@ -61,22 +73,22 @@ class RunResult(Mapping[str, Any]):
         Raises:
             KeyError: ``name`` is no free output of this run.
         """
-        if name not in self._names:
-            raise KeyError(name)
+        written = self._written_as[name]
         in_memory = self._memory.get(base_name(name))
         if in_memory is not None:
             return in_memory
-        version = self.plan.facts.versions.get(name)
-        made = self.plan.pipeline.producers.get(base_name(name))
-        if made is not None and made.name in self.executed:
-            version = self._save_version
-        return self._catalog.get(name, version=version)
+        return self._catalog.get(written, version=self._version(written))
 
-    def _is_kept(self, name: str) -> bool:
-        state = self.plan.facts.state(self._written_as(name))
-        return state not in IN_MEMORY or base_name(name) in self._memory
+    def _version(self, written: str) -> str | None:
+        """Return the version to read: what this run saved, else what the plan saw."""
+        base = base_name(written)
+        if base in self._saved_versions:
+            return self._saved_versions[base]
+        return self.plan.facts.versions.get(written)
 
-    def _written_as(self, name: str) -> str:
-        producer = self.plan.pipeline.producers.get(base_name(name))
-        names = producer.writes if producer is not None else ()
-        return next((written for written in names if base_name(written) == base_name(name)), name)
+    def _find(self, name: str) -> str | None:
+        """Return how the node writes a free output; None when its value is not kept."""
+        producer = self.plan.pipeline.producers[base_name(name)]
+        written = next(each for each in producer.writes if base_name(each) == base_name(name))
+        is_kept = self.plan.facts.state(written) is not State.EPHEMERAL or base_name(name) in self._memory
+        return written if is_kept else None

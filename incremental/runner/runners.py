@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
 import uuid
 from abc import ABC, abstractmethod
@@ -38,7 +38,7 @@ class AbstractRunner(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "_run" in vars(cls):
+        if hasattr(cls, "_run"):
             raise RunError(
                 f"runner {cls.__qualname__!r} overrides '_run', which this engine never calls: new ways to "
                 "execute come as executors; define 'open_executor' and return one"
@@ -73,8 +73,9 @@ class AbstractRunner(ABC):
         selected = select(pipeline)
         plan = plan_missing(selected, facts) if only_missing_outputs else plan_all(selected, facts)
         if hook_manager is not None:
-            with contextlib.suppress(AttributeError):  # Kedro's managers do not have this hook
-                hook_manager.hook.after_plan_created(plan=plan, catalog=catalog)
+            after_plan_created = getattr(hook_manager.hook, "after_plan_created", None)
+            if after_plan_created is not None:  # managers made by Kedro do not have it
+                after_plan_created(plan=plan, catalog=catalog)
         around = Surroundings(run_id or uuid.uuid4().hex, hook_manager, ledger, marks)
         result = self.run_plan(plan, catalog, around)
         return {name: result.dataset(name) for name in result}
@@ -92,7 +93,7 @@ class AbstractRunner(ABC):
             ledger = _ledger_of(catalog)
             around = Surroundings(uuid.uuid4().hex, None, ledger, ledger.marks())
         if self.is_async:
-            around.is_async = True
+            around = dataclasses.replace(around, is_async=True)
         for warning in plan.warnings:
             logger.warning("%s", warning)
         with self.open_executor() as executor:

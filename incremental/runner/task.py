@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import HookError
+from incremental.errors import DatasetError, HookError
+from incremental.runner.memory import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from incremental.io import DataCatalog
     from incremental.io.dataset import ChunkStage, Staged
@@ -29,6 +30,8 @@ class Task:
     """The version to read of versioned inputs, as the plan resolved it."""
     persistent: frozenset[str]
     """The outputs that are saved; the others come back as values."""
+    in_place: frozenset[str] = frozenset()
+    """Those of them that cannot be staged."""
     run_id: str | None = None
     hooks: Any = None
     is_async: bool = False
@@ -43,8 +46,9 @@ class Outcome:
     touched: set[str] = field(default_factory=set)
     """Outputs written in place, at least in part."""
     saved: dict[str, Any] = field(default_factory=dict)
-    """The data of each output, kept only for hooks that ask for it."""
-    error: Exception | None = None
+    """The data of each output, the last piece of what came in pieces; kept only for hooks."""
+    error: BaseException | None = None
+    """What the node, a dataset or a hook raised; an interrupt too."""
     started: float = 0.0
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -58,7 +62,7 @@ class Outcome:
 
 
 def perform(task: Task) -> Outcome:
-    """Run one node. Its error comes back in the outcome; an interrupt leaves nothing staged behind."""
+    """Run one node. Its error, or an interrupt, comes back in the outcome; nothing staged is left then."""
     outcome = Outcome(started=time.time())
     try:
         begin = time.perf_counter()
@@ -76,12 +80,9 @@ def perform(task: Task) -> Outcome:
         outcome.load_seconds = loaded - begin
         outcome.compute_seconds = computed - loaded
         outcome.save_seconds = time.perf_counter() - computed
-    except Exception as error:  # noqa: BLE001 - any error of user code is the outcome
+    except BaseException as error:  # noqa: BLE001 - the loop takes back its marks and raises it again
         outcome.discard()
         outcome.error = error
-    except BaseException:
-        outcome.discard()
-        raise
     return outcome
 
 
@@ -97,7 +98,13 @@ def _load(task: Task, name: str) -> Any:
     if hooks is not None:
         hooks.hook.before_dataset_loaded(dataset_name=name, node=task.node)
     dataset = task.memory.get(name)
-    data = dataset.load() if dataset is not None else task.catalog.load(name, version=task.versions.get(name))
+    if dataset is None:
+        data = task.catalog.load(name, version=task.versions.get(name))
+    else:
+        try:
+            data = dataset.load()
+        except DatasetError as error:
+            raise named(name, "load it", error) from error
     if hooks is not None:
         hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
     return data
@@ -112,7 +119,7 @@ def _replaced_inputs(task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         run_id=task.run_id,
     )
     replaced: dict[str, Any] = {}
-    for answer in reversed(answers or ()):  # the hook that was called first has the last word
+    for answer in answers or ():  # as in Kedro, the hook that is called last has the last word
         if answer is None:
             continue
         if not isinstance(answer, Mapping):
@@ -140,8 +147,21 @@ def _compute(task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:
         hooks.hook.on_node_error(error=error, **about)
         raise
+    if task.node.is_generator:
+        outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
     hooks.hook.after_node_run(outputs=outputs, **about)
     return outputs
+
+
+def _watched(
+    stream: Generator[Any, None, None], hooks: Any, about: dict[str, Any]
+) -> Generator[Any, None, None]:
+    """Yield what a generator yields, and tell the hooks if it raises."""
+    try:
+        yield from stream
+    except Exception as error:
+        hooks.hook.on_node_error(error=error, **about)
+        raise
 
 
 def _save_outputs(task: Task, outputs: dict[str, Any], outcome: Outcome) -> None:
@@ -160,28 +180,24 @@ def _save_outputs(task: Task, outputs: dict[str, Any], outcome: Outcome) -> None
 
 def _save(task: Task, name: str, data: Any, outcome: Outcome) -> None:
     _before_save(task, name, data)
-    staged = task.catalog.stage(name, data)
-    if staged is not None:
-        outcome.staged[name] = staged
-    else:
+    if name in task.in_place:
         outcome.touched.add(name)
         task.catalog.save(name, data)
+    else:
+        outcome.staged[name] = task.catalog.stage(name, data)
     _keep_for_hooks(task, outcome, name, data)
 
 
-def _save_chunks(task: Task, streams: Mapping[str, Iterator[Any]], outcome: Outcome) -> None:
+def _save_chunks(task: Task, streams: Mapping[str, Generator[Any, None, None]], outcome: Outcome) -> None:
     """Save what a generator yields chunk by chunk; staged outputs become visible only as a whole."""
     stages: dict[str, ChunkStage[Any]] = {}
     try:
         for name in streams:
-            if name not in task.persistent:
-                continue
-            stage = task.catalog.stage_chunks(name)
-            if stage is not None:
-                stages[name] = stage
-            else:
+            if name in task.in_place:
                 outcome.touched.add(name)
                 task.catalog.reset(name)
+            elif name in task.persistent:
+                stages[name] = task.catalog.stage_chunks(name)
         for name, chunk in _interleaved(streams):
             _save_chunk(task, name, chunk, stages, outcome)
         for name, stage in stages.items():
@@ -190,23 +206,25 @@ def _save_chunks(task: Task, streams: Mapping[str, Iterator[Any]], outcome: Outc
         for stage in stages.values():
             stage.discard()
         raise
+    finally:
+        for stream in streams.values():
+            stream.close()  # what the node's generator holds is let go of now
 
 
 def _save_chunk(
     task: Task, name: str, chunk: Any, stages: Mapping[str, ChunkStage[Any]], outcome: Outcome
 ) -> None:
     _before_save(task, name, chunk)
-    if name not in task.persistent:
-        outcome.values[name] = chunk
-    elif name in stages:
+    if name in stages:
         stages[name].write(chunk)
-    else:
+    elif name in task.in_place:
         task.catalog.save(name, chunk)
-    if task.hooks is not None:
-        task.hooks.hook.after_dataset_saved(dataset_name=name, data=chunk, node=task.node)
+    else:
+        outcome.values[name] = chunk
+    _keep_for_hooks(task, outcome, name, chunk)
 
 
-def _interleaved(streams: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
+def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:
     """Yield one chunk of each stream in turn until all are exhausted."""
     alive = dict(streams)
     while alive:
