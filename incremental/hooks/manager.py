@@ -77,5 +77,12 @@ def _load_plugins(manager: pluggy.PluginManager, disabled: Collection[str]) -> N
         owner = entry.dist.name if entry.dist else entry.name
         if owner in disabled or entry.name in disabled:
             continue
-        _register(manager, entry.load())
+        try:
+            found = entry.load()
+        except Exception as error:
+            raise HookError(
+                f"the hooks of plug-in {owner!r} ({entry.value}) cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        _register(manager, found)
         logger.info("registered the hooks of %s", owner)

@@ -118,11 +118,11 @@ class DatasetSpecs:
 
     @hook_spec
     def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Called before an output is saved."""
+        """Called before an output, or a piece of one that a generator yields, is saved."""
 
     @hook_spec
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Called once an output is whole and visible to others."""
+        """Called once an output is whole and visible; with the last piece of what comes in pieces."""
 
 
 ALL_SPECS = (ContextSpecs, PipelineSpecs, NodeSpecs, DatasetSpecs)
