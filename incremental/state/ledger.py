@@ -168,19 +168,14 @@ class FileLedger:
         return self.read(self._marks, Marks())
 
     def _marks(self, connection: sqlite3.Connection) -> Marks:
-        location_of = self.location
-        begun: set[str] = set()
-        generations: dict[str, str] = {}
-        for key, state, generation in connection.execute("SELECT location, state, generation FROM output"):
-            location = location_of(key)
-            if generation is not None:
-                generations[location] = generation
-            if state == "begun":
-                begun.add(location)
+        location = self.location
+        begun = {location(key) for (key,) in connection.execute(_BEGUN)}
+        generations = {location(key): generation for key, generation in connection.execute(_GENERATIONS)}
         outdated: dict[str, tuple[str, ...]] = {}
         for key, source in connection.execute(_OUTDATED):
-            location = location_of(key)
-            outdated[location] = (*outdated.get(location, ()), location_of(source))
+            made = location(key)
+            if made not in begun:
+                outdated[made] = (*outdated.get(made, ()), location(source))
         return Marks(frozenset(begun), generations, outdated)
 
     @contextlib.contextmanager
@@ -231,7 +226,7 @@ class FileLedger:
 
     def location(self, key: str) -> str:
         """Return the location that a key of the database stands for."""
-        return key if "://" in key or key.startswith(("/", "dataset:")) else self._root + key
+        return key if key[0] == "/" or "://" in key or key.startswith("dataset:") else self._root + key
 
     def _key(self, location: str) -> str:
         return location.removeprefix(self._root)
@@ -266,10 +261,13 @@ ON CONFLICT (location) DO UPDATE SET
     size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, at = excluded.at
 """
 
+_BEGUN = "SELECT location FROM output WHERE state = 'begun'"
+
+_GENERATIONS = "SELECT location, generation FROM output WHERE generation IS NOT NULL"
+
 _OUTDATED = """
-SELECT lineage.location, lineage.input FROM lineage
-JOIN output AS source ON source.location = lineage.input
-JOIN output AS made ON made.location = lineage.location
-WHERE source.generation <> lineage.generation AND made.state = 'committed'
+SELECT lineage.location, lineage.input
+FROM lineage JOIN output AS source ON source.location = lineage.input
+WHERE source.generation <> lineage.generation
 ORDER BY lineage.location, lineage.input
 """

@@ -10,10 +10,17 @@ from incremental.errors import DatasetError, did_you_mean
 from incremental.io.files.registry import KNOWN_ARGUMENTS, SHORT_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
 _PREFIXES = ("incremental.io.", "kedro_datasets.", "kedro.io.")
 _OF_THE_CATALOG = frozenset({"type", "versioned", "version"})
+_ACCEPTED = {path: known | _OF_THE_CATALOG for path, known in KNOWN_ARGUMENTS.items()}
+
+#: Our classes of one file each, and whether what they load may be a folder.
+FILE_TYPES: Mapping[str, bool] = {
+    path: path.endswith("ParquetDataset") for path, known in KNOWN_ARGUMENTS.items() if "filepath" in known
+}
 
 
 def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
@@ -27,7 +34,7 @@ def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
     path = SHORT_NAMES.get(kind)
     if path is None:
         return kind if kind in KNOWN_ARGUMENTS else None
-    if keys <= KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG:
+    if keys <= _ACCEPTED[path]:
         return path
     return (
         None if kind not in ("MemoryDataset", "CachedDataset") and _is_installed("kedro_datasets") else path
@@ -36,7 +43,9 @@ def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
 
 def unknown_arguments(path: str, keys: AbstractSet[str]) -> list[str]:
     """Return a phrase for each argument that one of our own classes does not take."""
-    known = KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
+    known = _ACCEPTED[path]
+    if keys <= known:
+        return []
     return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
 
 
