@@ -22,16 +22,13 @@ def obstacles(plan: Plan, known: Iterable[str] = ()) -> tuple[str, ...]:
         plan: the plan to explain.
         known: the names of the catalog and its parameters, to offer the nearest ones.
     """
-    known = dict.fromkeys((*known, *plan.pipeline.datasets()))
     readers: dict[str, list[str]] = {}
     gaps: dict[str, Unmet] = {}
     for gap in plan.unmet:
         gaps.setdefault(gap.dataset, gap)
         readers.setdefault(gap.dataset, []).append(gap.node)
-    sentences = [
-        _sentence(gap, readers[name], plan.selected, [word for word in known if word != name])
-        for name, gap in gaps.items()
-    ]
+    there = [word for word in dict.fromkeys((*known, *plan.pipeline.datasets())) if word not in gaps]
+    sentences = [_sentence(gap, readers[name], plan.selected, there) for name, gap in gaps.items()]
     return (*sentences, *plan.conflicts)
 
 
@@ -53,7 +50,8 @@ def _sentence(gap: Unmet, readers: list[str], selected: Selected, known: list[st
     where = "" if gap.location is None else f" at {gap.location}"
     if gap.state is State.INCOMPLETE:
         return f"{start} is incomplete{where}: its last save never ended; make it again"
-    return f"{start} does not exist{where}"
+    remedy = "put it there or correct its path" if where else "make it first"
+    return f"{start} does not exist{where}; {remedy}"
 
 
 def _remedy(producer: str, selected: Selected) -> str:

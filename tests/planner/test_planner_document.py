@@ -209,9 +209,8 @@ def test_a_plan_whose_selection_now_picks_other_nodes_is_refused() -> None:
 
 
 def test_a_plan_whose_selection_picks_nothing_any_more_is_refused() -> None:
-    assert refusal(example_plan().to_json(), whole(tags="other")).startswith(
-        "this is no plan of ours: SelectionError: the pipeline has no tag 't' (tags)"
-    )
+    told = refusal(example_plan().to_json(), whole(tags="other"))
+    assert told.startswith("this is no plan of ours: SelectionError: ")
 
 
 @pytest.mark.parametrize(

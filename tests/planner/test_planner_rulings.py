@@ -238,7 +238,7 @@ def test_unmet_inputs_make_the_plan_invalid_and_are_all_in_one_message() -> None
     assert not plan.is_valid
     assert unmet(plan) == [("raw", "x"), ("params:p", "x"), ("other", "z"), ("left_out", "z")]
     assert obstacles(plan) == (
-        "dataset 'raw', read by 'x', does not exist at /data/raw",
+        "dataset 'raw', read by 'x', does not exist at /data/raw; put it there or correct its path",
         "parameter 'params:p', read by 'x', is not in the parameters; "
         "add it to parameters.yml or pass --params",
         "dataset 'other', read by 'z', is incomplete at /data/other: "

@@ -106,16 +106,17 @@ def test_nothing_in_the_way_is_no_sentence() -> None:
 
 def test_a_missing_dataset_is_told_once_with_all_its_readers() -> None:
     assert sentences("raw -> a; raw -> b; raw -> c", "raw absent") == (
-        "dataset 'raw', read by 'a', 'b', 'c', does not exist at /data/raw",
+        "dataset 'raw', read by 'a', 'b', 'c', does not exist at /data/raw; put it there or correct its path",
     )
     assert sentences("raw -> a; raw -> b; raw -> c; raw -> d", "raw absent") == (
-        "dataset 'raw', read by 'a', 'b', 'c' and others, does not exist at /data/raw",
+        "dataset 'raw', read by 'a', 'b', 'c' and others, does not exist at /data/raw; "
+        "put it there or correct its path",
     )
 
 
 def test_a_missing_dataset_without_a_place_does_not_exist() -> None:
     [gone] = sentences("raw -> x", "raw absent", locations={"raw": None})
-    assert gone == "dataset 'raw', read by 'x', does not exist"
+    assert gone == "dataset 'raw', read by 'x', does not exist; make it first"
     [half] = sentences("raw -> x", "raw incomplete", locations={"raw": None})
     assert half == "dataset 'raw', read by 'x', is incomplete: its last save never ended; make it again"
 
@@ -137,6 +138,12 @@ def test_a_dataset_that_nobody_knows_is_told_with_the_nearest_that_somebody_does
     )
 
 
+def test_no_name_is_offered_that_is_missing_itself() -> None:
+    first, second = sentences("model -> a; models -> b", known=("model", "models"))
+    assert first.endswith("no node makes it; add it to catalog.yml")
+    assert second.endswith("no node makes it; add it to catalog.yml")
+
+
 def test_a_parameter_that_is_not_there_is_told_with_the_nearest_that_is() -> None:
     start = "parameter 'params:rat', read by 'x', is not in the parameters"
     absent = frozenset({"params:rat"})
@@ -155,7 +162,7 @@ def test_a_parameter_that_is_not_there_is_told_with_the_nearest_that_is() -> Non
 
 def test_conflicts_come_after_what_is_missing() -> None:
     missing, conflict = sentences("raw -> x; old -> y", "raw, old absent", pins={"old": "v1"})[0::2]
-    assert missing == "dataset 'raw', read by 'x', does not exist at /data/raw"
+    assert missing.startswith("dataset 'raw', read by 'x', does not exist at /data/raw")
     assert conflict.startswith("dataset 'old' is pinned to version 'v1', which does not exist")
 
 
