@@ -132,12 +132,13 @@ def logging_as_asked(call: Call) -> Iterator[Logs]:
 
 
 @contextlib.contextmanager
-def warnings_in_one_line(out: Output) -> Iterator[None]:
+def warnings_in_one_line(call: Call) -> Iterator[None]:
     """Show Python's warnings as ``warning: text``, without the line of source they were raised at."""
     before = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
-        out.tell(f"warning: {message}")
+        if call.verbosity >= 0:
+            call.out.tell(f"warning: {message}")
 
     warnings.showwarning = show  # type: ignore[assignment]
     try:

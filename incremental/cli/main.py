@@ -42,7 +42,9 @@ def invoke(arguments: Sequence[str]) -> int:
     call = Call(Output(sys.stdout, sys.stderr, os.environ))
     try:
         with terminable():
-            code: Any = _group.main(list(arguments), PROGRAM, _COMPLETE, standalone_mode=False, obj=call)
+            code: Any = _group.main(
+                list(arguments) or ["--help"], PROGRAM, _COMPLETE, standalone_mode=False, obj=call
+            )
     except BaseException as error:
         if isinstance(error, SystemExit) and _is_clicks_own(error):
             raise
@@ -72,7 +74,6 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     PROGRAM,
     cls=LazyGroup,
     lazy=_COMMANDS,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "incremental init hello  # make a project",

@@ -44,7 +44,7 @@ def opened(
     from incremental.session import Session
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(warnings_in_one_line(call.out))
+        stack.enter_context(warnings_in_one_line(call))
         logs = stack.enter_context(logging_as_asked(call))
         stack.enter_context(no_bytecode(trace is Trace.NONE))
         session = Session.create(

@@ -96,7 +96,7 @@ def test_a_dataset_that_cannot_be_asked_says_so() -> None:
 
 def test_what_stands_in_the_way_is_said_where_it_is_asked() -> None:
     found = plan({"raw": GONE, "model": HERE, "report": GONE, "chart": HERE})
-    said = "cannot run: dataset 'raw', read by 'clean', does not exist at data/raw"
+    said = f"cannot run: {obstacles(found)[0]}"
     assert why(found, "clean").splitlines()[-1] == said
     assert why(found, "raw").splitlines()[-1] == said
     assert "cannot run" not in why(found, "report")
