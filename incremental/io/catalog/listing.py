@@ -20,7 +20,7 @@ _AT_ONCE = 16
 """Requests to remote stores that may be under way at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take four times as long to make, and there are thousands
 class Question:
     """Whether one dataset is in a folder."""
 
@@ -43,6 +43,8 @@ class Answers:
 
     states: dict[str, State] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    obstructed: list[str] = field(default_factory=list)
+    """The names of datasets that live in one file and have a folder in its place."""
 
     def note_version(self, question: Question, version: str | None) -> None:
         """Note the version that a load would read, None for no version that is whole."""
@@ -69,10 +71,10 @@ def answer_local(folder: str, questions: list[Question], answers: Answers) -> No
     storage, _ = storage_for(folder)
     plain = [question for question in questions if not question.versioned]
     if len(plain) > _FEW:
-        _answer_by_listing(storage, folder, plain, answers.states)
+        _answer_by_listing(storage, folder, plain, answers)
     else:
         for question in plain:
-            answers.states[question.name] = _state(storage, folder, question)
+            _answer_one(storage, folder, question, answers)
     if len(plain) < len(questions):
         for question in questions:
             if question.versioned:
@@ -92,9 +94,7 @@ def answer_remote(
             answers.versions.update(found.versions)
 
 
-def _answer_by_listing(
-    storage: Storage, folder: str, questions: list[Question], states: dict[str, State]
-) -> None:
+def _answer_by_listing(storage: Storage, folder: str, questions: list[Question], answers: Answers) -> None:
     try:
         with os.scandir(folder) as listing:
             entry_by_name = {entry.name: entry for entry in listing}
@@ -104,18 +104,22 @@ def _answer_by_listing(
     for question in questions:
         entry = entry_by_name.get(question.base)
         if entry is None:
-            states[question.name] = State.ABSENT
+            answers.states[question.name] = State.ABSENT
         elif marks or not entry.is_file():
-            states[question.name] = _state(storage, folder, question)
+            _answer_one(storage, folder, question, answers)
         else:
-            states[question.name] = State.PRESENT
+            answers.states[question.name] = State.PRESENT
 
 
-def _state(storage: Storage, folder: str, question: Question) -> State:
-    if not question.is_met_by(storage.kind(f"{folder}/{question.base}")):
-        return State.ABSENT
-    marked = storage.exists(f"{folder}/{mark_name(question.base)}")
-    return State.INCOMPLETE if marked else State.PRESENT
+def _answer_one(storage: Storage, folder: str, question: Question, answers: Answers) -> None:
+    kind = storage.kind(f"{folder}/{question.base}")
+    if not question.is_met_by(kind):
+        answers.states[question.name] = State.ABSENT
+        if kind is Kind.FOLDER:
+            answers.obstructed.append(question.name)
+        return
+    marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # cheaper than a stat that fails
+    answers.states[question.name] = State.INCOMPLETE if marked else State.PRESENT
 
 
 def _requests(folder: Folder) -> Iterator[Request]:

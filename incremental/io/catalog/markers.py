@@ -5,7 +5,7 @@ staged has no mark, because it is never half there.
 """
 
 # Strings and `os`, not Path: the survey asks for a mark beside every file.
-# ruff: noqa: PTH108, PTH110, PTH117
+# ruff: noqa: PTH108, PTH117
 from __future__ import annotations
 
 import json
@@ -21,7 +21,7 @@ _LONGEST = 200  # bytes of a name that the mark repeats; file systems allow 255
 
 def mark_name(name: str) -> str:
     """Return the name of the mark beside a file of this name."""
-    if len(os.fsencode(name)) > _LONGEST:
+    if 4 * len(name) > _LONGEST and len(os.fsencode(name)) > _LONGEST:
         from hashlib import blake2b
 
         name = blake2b(os.fsencode(name), digest_size=16).hexdigest()
@@ -39,7 +39,7 @@ def mark_path(location: str) -> str | None:
 def is_marked(location: str) -> bool:
     """Whether a save to this location began and never ended."""
     path = mark_path(location)
-    return path is not None and os.path.exists(path)
+    return path is not None and os.access(path, os.F_OK)
 
 
 def mark(location: str, run_id: str, node: str, *, durable: bool = True) -> None:

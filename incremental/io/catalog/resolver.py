@@ -8,7 +8,7 @@ from typing import Any
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.catalog.patterns import Pattern, Patterns, is_pattern
 from incremental.pipeline.transcoding import is_parameter
-from incremental.secrets import Redactor
+from incremental.secrets import Redactor, without_references
 
 Origin = Callable[[str], str]
 """Tells where an entry stands, as ``conf/base/catalog.yml:12``."""
@@ -133,7 +133,7 @@ class CatalogConfigResolver:
 
     def redactor(self, name: str) -> Redactor:
         """Return what takes all credentials, and the secrets of one entry, out of a message."""
-        return Redactor.of({CREDENTIALS: self._credentials}, self.entry(name))
+        return Redactor.of({CREDENTIALS: self._credentials}, without_references(self.entry(name)))
 
     def with_credentials(self, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Return an entry whose references to credentials are replaced by their values, nested ones too.

@@ -11,7 +11,7 @@ from incremental.errors import DatasetError
 from incremental.io.catalog.capabilities import can_test_existence, is_ephemeral, location_of
 from incremental.io.catalog.listing import Answers, Folder, Question, answer_local, answer_remote
 from incremental.io.catalog.markers import is_marked
-from incremental.io.catalog.types import builtin_type, unknown_arguments
+from incremental.io.catalog.types import FILE_TYPES, builtin_type, unknown_arguments
 from incremental.io.dataset import explain
 from incremental.io.files.registry import SHORT_NAMES
 from incremental.io.files.storage import storage_for
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from incremental.io.catalog.catalog import DataCatalog
-
-_NO_FILES = frozenset({SHORT_NAMES["MemoryDataset"], SHORT_NAMES["CachedDataset"]})
 
 
 def survey(catalog: DataCatalog, names: Iterable[str]) -> Facts:
@@ -79,14 +77,16 @@ class _Notes:
             if not self.catalog.has_parameter(name):
                 self.absent_parameters.add(name)
             return
-        dataset = self.catalog.built(name)
-        entry = self.catalog.entry(name) if dataset is None else None
-        if dataset is None and entry is None:
+        if self.catalog.built(name) is not None:
+            self._ask(name, self.catalog[name])
+            return
+        entry = self.catalog.entry(name)
+        if entry is None:
             return  # in memory, unknown to the catalog
-        kind = None if entry is None else builtin_type(entry["type"], entry.keys())
-        if entry is not None and kind is not None and kind not in _NO_FILES:
+        kind = builtin_type(entry["type"], entry.keys())
+        if kind is not None and kind in FILE_TYPES:
             self._take_file(name, entry, kind)
-        elif kind == SHORT_NAMES["MemoryDataset"] and entry is not None and "data" not in entry:
+        elif kind == SHORT_NAMES["MemoryDataset"] and "data" not in entry:
             self.answers.states[name] = State.EPHEMERAL
         else:
             self._ask(name, self.catalog[name])
@@ -98,6 +98,12 @@ class _Notes:
                 answer_local(folder, questions, self.answers)
             except OSError as error:
                 self._note_failure(questions, error, Redactor())
+        for name in self.answers.obstructed:
+            where = self.locations[name]
+            fault = self._unusable(
+                name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
+            )
+            self.faults.append(str(fault))
         for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
@@ -109,12 +115,18 @@ class _Notes:
         filepath = entry.get("filepath")
         if not filepath:
             raise self._unusable(name, entry, " needs 'filepath'")
-        pin = None
-        if versioned := bool(entry.get("versioned")):
-            pin = self.catalog.load_versions.get(name)
-            if pin is not None:
-                self.pins[name] = pin
-        reads_folders = kind.endswith("ParquetDataset")
+        if "credentials" in entry:
+            self.catalog.config_resolver.with_credentials(name, entry)  # refuses what is not configured
+        versioned = entry.get("versioned", False)
+        if not isinstance(versioned, bool):
+            raise self._unusable(name, entry, f": 'versioned' is {versioned!r}; write true or false")
+        pin = self.catalog.load_versions.get(name)
+        if pin is not None and not versioned:
+            remedy = "drop its load version, or add 'versioned: true'"
+            raise self._unusable(name, entry, f" keeps no versions, so {pin!r} cannot be loaded: {remedy}")
+        if pin is not None:
+            self.pins[name] = pin
+        reads_folders = FILE_TYPES[kind]
         if type(filepath) is str and "://" not in filepath and filepath[0] != "~":
             self.locations[name] = location = _absolute(filepath)
             folder, _, base = location.rpartition("/")

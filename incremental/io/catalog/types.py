@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, did_you_mean
@@ -82,9 +83,10 @@ def _import(path: str, kind: str) -> type[Any] | None:
     if not module_name or any(not part.isidentifier() for part in path.split(".")):
         return None
     try:
-        if importlib.util.find_spec(module_name) is None:
+        module = sys.modules.get(module_name)
+        if module is None and importlib.util.find_spec(module_name) is None:
             return None
-        found = getattr(importlib.import_module(module_name), name, None)
+        found = getattr(module or importlib.import_module(module_name), name, None)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             return None
