@@ -151,6 +151,20 @@ class Redactor:
         return strip_url(text)
 
 
+def without_references(config: Any) -> Any:
+    """Return catalog configuration without the names by which its entries refer to credentials.
+
+    ``credentials: dev_s3`` is no secret; a message has to be able to say which name is not configured.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        key: without_references(value)
+        for key, value in config.items()
+        if not (key == "credentials" and isinstance(value, str))
+    }
+
+
 def _has_secret_word(key: str, known: frozenset[str]) -> bool:
     lowered = key.lower()
     words = [word.lower() for word in _WORD.findall(key)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
-from incremental.secrets import Redactor
+from incremental.secrets import Redactor, without_references
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Context:
     @functools.cached_property
     def redactor(self) -> Redactor:
         """Takes the credentials of this project, and secret-like parameters, out of any text."""
-        return Redactor.of(self._credentials, self._parameters, self._catalog_config)
+        return Redactor.of(self._credentials, self._parameters, without_references(self._catalog_config))
 
     def create_catalog(
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
