@@ -76,6 +76,8 @@ def within(topology: Topology, namespaces: Iterable[str]) -> set[str]:
     }
 
 
+_MOST_LISTED = 5
+
 PICKS: Mapping[str, Callable[[Topology, Iterable[str]], set[str]]] = {
     "tags": with_tags,
     "from_nodes": after_nodes,
@@ -135,7 +137,12 @@ def _hint(word: str, known: set[str]) -> str:
     inside = sorted(name for name in known if name.endswith(f".{word}"))
     if inside:
         return "; did you mean " + " or ".join(map(repr, inside[:3])) + "?"
-    return did_you_mean(word, sorted(known))
+    return did_you_mean(word, sorted(known)) or f"; it has {_listed(sorted(known))}"
+
+
+def _listed(known: list[str]) -> str:
+    shown = ", ".join(map(repr, known[:_MOST_LISTED])) or "none"
+    return shown if len(known) <= _MOST_LISTED else f"{shown} and {len(known) - _MOST_LISTED} more"
 
 
 def _nodes(count: int) -> str:

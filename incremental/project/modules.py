@@ -72,10 +72,11 @@ def import_package(project: Project) -> ModuleType:
     if package is not None:
         return package
     there = [each.parent.name for each in project.source_dir.glob("*/__init__.py")]
+    near = did_you_mean(project.package_name, there)
+    remedy = f"correct package_name in {show_path(project.path / 'pyproject.toml')!r}"
     raise ProjectError(
         f"package {project.package_name!r} is not in {show_path(project.source_dir)!r}"
-        f"{did_you_mean(project.package_name, there)}; correct package_name in "
-        f"{show_path(project.path / 'pyproject.toml')!r}, or create the package"
+        f"{f'{near} {remedy}' if near else f'; {remedy}, or create the package'}"
     )
 
 

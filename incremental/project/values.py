@@ -6,7 +6,7 @@ It holds no state; default classes are imported when they are first asked for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -126,6 +126,16 @@ def _is_collection(name: str, value: Any) -> str | None:
     return f"{name} is {_kind(value)}, not a tuple; write {name} = ({shown},)"
 
 
+def _is_hooks(name: str, value: Any) -> str | None:
+    text = _is_collection(name, value)
+    if text is not None or not isinstance(value, Collection):  # an iterator would be used up by looking at it
+        return text
+    for hook in value:
+        if isinstance(hook, type):
+            return f"{name} takes objects, {hook.__qualname__!r} is a class; write {hook.__qualname__}()"
+    return None
+
+
 def _is_class(name: str, value: Any) -> str | None:
     if not isinstance(value, type):
         return f"{name} is {_kind(value)}; give a class, without calling it"
@@ -157,7 +167,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "CONTEXT_CLASS": _is_class,
     "DATA_CATALOG_CLASS": _is_class,
     "DISABLE_HOOKS_FOR_PLUGINS": _is_collection,
-    "HOOKS": _is_collection,
+    "HOOKS": _is_hooks,
     "SESSION_STORE_CLASS": _is_class,
     "SESSION_STORE_ARGS": _is_mapping,
 }

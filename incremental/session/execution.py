@@ -126,6 +126,11 @@ class Execution:
         names = request.pipeline_names or (DEFAULT,)
         known = self._pipelines
         unknown = [name for name in names if name not in known]
+        if unknown and not known:
+            raise SessionError(
+                "no pipeline is registered; return one from register_pipelines(), such as "
+                "{'__default__': Pipeline([...])}"
+            )
         if unknown:
             hints = "; ".join(
                 f"pipeline {name!r} is not registered{did_you_mean(name, known)}" for name in unknown

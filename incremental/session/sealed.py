@@ -81,7 +81,9 @@ def read_sealed(text: str) -> Sealed:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, PlanMismatchError):
             raise
-        raise PlanMismatchError(f"this is no plan file: {type(error).__name__}: {error}") from error
+        raise PlanMismatchError(
+            "the file given as a plan is none; make one with: incremental plan -o plan.json"
+        ) from error
 
 
 def differences(sealed: Plan, fresh: Plan) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import PlanMismatchError, SessionError
@@ -15,6 +14,7 @@ from incremental.state.history import History
 from incremental.state.ledger import FileLedger
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from incremental.events import Listener
@@ -84,11 +84,8 @@ class Session:
             raise SessionError(
                 f"runtime_params is {type(runtime_params).__name__!r}; it must be a dict of parameter values"
             )
-        path = None if project_path is None else Path(project_path)
-        if path is not None and not path.exists():
-            raise SessionError(f"project path {str(path)!r} does not exist")
         return cls(
-            load(find_project(path)),
+            load(find_project(project_path)),
             save_on_close=save_on_close,
             env=env,
             runtime_params=runtime_params,

@@ -18,6 +18,10 @@ TAGS = {"clean": ["prepare", "daily"], "join": "prepare", "model": "train", "rep
 SPACES = {"clean": "prep", "join": "prep.deep", "model": "train", "score": "training"}
 
 
+SOME_NODES = "; it has 'clean', 'features', 'join', 'model', 'report' and 1 more"
+SOME_DATASETS = "; it has 'clean', 'features', 'join', 'model', 'params:k' and 4 more"
+
+
 @pytest.fixture(scope="module")
 def plain() -> Pipeline:
     return graph(TEXT, tags=TAGS)
@@ -108,15 +112,15 @@ def test_a_namespace_holds_those_nested_in_it(spaced: Pipeline, namespaces: Any,
     ("method", "words", "said"),
     [
         ("only_nodes", ["modle"], "the pipeline has no node 'modle' (node_names); did you mean 'model'?"),
-        ("from_nodes", ["qqq"], "the pipeline has no node 'qqq' (from_nodes)"),
-        ("to_nodes", ["raw"], "the pipeline has no node 'raw' (to_nodes)"),
+        ("from_nodes", ["qqq"], f"the pipeline has no node 'qqq' (from_nodes){SOME_NODES}"),
+        ("to_nodes", ["raw"], f"the pipeline has no node 'raw' (to_nodes){SOME_NODES}"),
         (
             "from_inputs",
             ["wether"],
             "the pipeline has no dataset 'wether' (from_inputs); did you mean 'weather'?",
         ),
-        ("to_outputs", ["qqq"], "the pipeline has no dataset 'qqq' (to_outputs)"),
-        ("only_nodes_with_inputs", ["qqq"], "the pipeline has no dataset 'qqq' (datasets)"),
+        ("to_outputs", ["qqq"], f"the pipeline has no dataset 'qqq' (to_outputs){SOME_DATASETS}"),
+        ("only_nodes_with_inputs", ["qqq"], f"the pipeline has no dataset 'qqq' (datasets){SOME_DATASETS}"),
         (
             "only_nodes_with_outputs",
             ["raw@x"],
@@ -125,7 +129,7 @@ def test_a_namespace_holds_those_nested_in_it(spaced: Pipeline, namespaces: Any,
         (
             "only_nodes",
             ["q1", "model", "q2"],
-            "the pipeline has\n  no node 'q1' (node_names)\n" + "  no node 'q2' (node_names)",
+            f"the pipeline has\n  no node 'q1' (node_names){SOME_NODES}\n  no node 'q2' (node_names){SOME_NODES}",
         ),
     ],
 )
@@ -206,8 +210,8 @@ def test_all_unknown_names_of_all_filters_are_told_at_once(plain: Pipeline) -> N
     assert str(caught.value) == (
         "the pipeline has\n"
         "  no node 'modle' (node_names); did you mean 'model'?\n"
-        "  no dataset 'qqq' (to_outputs)\n"
-        "  no namespace 'x' (node_namespaces)"
+        f"  no dataset 'qqq' (to_outputs){SOME_DATASETS}\n"
+        "  no namespace 'x' (node_namespaces); it has none"
     )
 
 

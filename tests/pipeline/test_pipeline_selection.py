@@ -129,12 +129,12 @@ def test_all_unknown_words_are_told_at_once_tags_too() -> None:
     assert str(caught.value) == (
         "the pipeline has\n"
         "  no tag 'dialy' (tags); did you mean 'daily'?\n"
-        "  no tag 'x' (tags)\n"
+        "  no tag 'x' (tags); it has 'daily'\n"
         "  no node 'modle' (node_names); did you mean 'model'?\n"
-        "  no node 'y' (to_nodes)\n"
+        "  no node 'y' (to_nodes); it has 'clean', 'features', 'model', 'plot', 'report'\n"
         "  no dataset 'rwa' (from_inputs); did you mean 'raw'?\n"
         "  no dataset 'plto' (to_outputs); did you mean 'plot'?\n"
-        "  no namespace 'q' (node_namespaces)\n"
+        "  no namespace 'q' (node_namespaces); it has none\n"
         "  no node 'claen' (force); did you mean 'clean'?"
     )
 

@@ -322,7 +322,7 @@ def test_one_pipeline_that_fails_is_left_out_with_a_warning(make):
         "  src/hello/pipelines/c/__init__.py:2\n"
         "    return 1 / 0\n"
         "find_pipelines() leaves it out",
-        "src/hello/pipelines/d/__init__.py:1: create_pipeline() returns a int, not a Pipeline\n"
+        "src/hello/pipelines/d/__init__.py:1: create_pipeline() returns an int, not a Pipeline\n"
         "find_pipelines() leaves it out",
         "module 'hello.pipelines.e' has no function create_pipeline()\nfind_pipelines() leaves it out",
     ]
@@ -483,8 +483,7 @@ def test_a_registry_that_failed_can_be_asked_again(make):
 def test_a_package_that_is_not_there_is_named(make):
     root = make({"pyproject.toml": _table("helo")})
     assert error(lambda: load_at(root)) == (
-        "package 'helo' is not in 'src'; did you mean 'hello'?; correct package_name in 'pyproject.toml', "
-        "or create the package"
+        "package 'helo' is not in 'src'; did you mean 'hello'? correct package_name in 'pyproject.toml'"
     )
 
 
