@@ -2,7 +2,8 @@
 
 from incremental.planner.facts import Facts, State
 from incremental.planner.missing import plan_all, plan_missing
-from incremental.planner.plan import Cause, Mode, Plan, Reason, Step, Suspect, Unmet, Verdict
+from incremental.planner.plan import Plan
+from incremental.planner.steps import Cause, Mode, Reason, Step, Suspect, Unmet, Verdict
 
 __all__ = [
     "plan_missing",

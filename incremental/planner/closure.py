@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from incremental.pipeline.transcoding import base_name, distinct, is_parameter
 from incremental.planner.facts import AVAILABLE, State
-from incremental.planner.plan import Cause, Reason, Unmet
+from incremental.planner.steps import Cause, Reason, Unmet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

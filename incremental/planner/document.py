@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import PlanMismatchError
 from incremental.pipeline.selection import Selection, select
 from incremental.planner.facts import Facts, State
-from incremental.planner.plan import Cause, Mode, Plan, Reason, Step, Suspect, Unmet, Verdict
+from incremental.planner.steps import Cause, Mode, Reason, Step, Suspect, Unmet, Verdict
 
 if TYPE_CHECKING:
     from incremental.pipeline.pipeline import Pipeline
+    from incremental.planner.plan import Plan
 
 FORMAT = "incremental-plan/1"
 
@@ -50,8 +51,8 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def load(text: str, pipeline: Pipeline) -> Plan:
-    """Read what ``dump`` wrote, against the whole pipeline that it was planned for."""
+def load(text: str, pipeline: Pipeline) -> dict[str, Any]:
+    """Return the fields of the plan that ``dump`` wrote, against the whole pipeline it was planned for."""
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
@@ -68,7 +69,7 @@ def load(text: str, pipeline: Pipeline) -> Plan:
         raise PlanMismatchError(f"this is no plan of ours: {type(error).__name__}: {error}") from error
 
 
-def _plan_of(document: dict[str, Any], pipeline: Pipeline) -> Plan:
+def _plan_of(document: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
     selection = Selection(**{key: _words(words) for key, words in document["selection"].items()})
     selected = select(pipeline, selection, _words(document["forced"]))
     names = [step["node"] for step in document["steps"]]
@@ -77,21 +78,21 @@ def _plan_of(document: dict[str, Any], pipeline: Pipeline) -> Plan:
             "the plan's steps are not the nodes that its selection picks: tags or namespaces changed since; "
             "plan again"
         )
-    return Plan(
-        mode=Mode(document["mode"]),
-        selected=selected,
-        facts=_facts_of(document["facts"]),
-        steps=tuple(
+    return {
+        "mode": Mode(document["mode"]),
+        "selected": selected,
+        "facts": _facts_of(document["facts"]),
+        "steps": tuple(
             Step(node, Verdict(step["verdict"]), tuple(_reason_of(reason) for reason in step["reasons"]))
             for node, step in zip(selected.pipeline.nodes, document["steps"], strict=True)
         ),
-        unmet=tuple(_unmet_of(gap) for gap in document["unmet"]),
-        suspects=tuple(
+        "unmet": tuple(_unmet_of(gap) for gap in document["unmet"]),
+        "suspects": tuple(
             Suspect(_word(each["dataset"]), _words(each["inputs"])) for each in document["suspects"]
         ),
-        conflicts=_words(document["conflicts"]),
-        warnings=_words(document["warnings"]),
-    )
+        "conflicts": _words(document["conflicts"]),
+        "warnings": _words(document["warnings"]),
+    }
 
 
 def _unmet_of(gap: dict[str, Any]) -> Unmet:

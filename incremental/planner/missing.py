@@ -8,7 +8,8 @@ from incremental.pipeline.transcoding import base_name, is_parameter
 from incremental.planner.closure import Reasons, close_backwards, stale_readers
 from incremental.planner.conflicts import find_conflicts, find_warnings
 from incremental.planner.facts import IN_MEMORY, State
-from incremental.planner.plan import Cause, Mode, Plan, Reason, Step, Suspect, Unmet, Verdict
+from incremental.planner.plan import Plan
+from incremental.planner.steps import Cause, Mode, Reason, Step, Suspect, Unmet, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection

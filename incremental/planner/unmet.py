@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from incremental.pipeline.selection import Selected
-    from incremental.planner.plan import Plan, Unmet
+    from incremental.planner.plan import Plan
+    from incremental.planner.steps import Unmet
 
 
 def obstacles(plan: Plan, known: Iterable[str] = ()) -> tuple[str, ...]:

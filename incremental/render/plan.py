@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.planner.document import as_dict
-from incremental.planner.plan import Verdict
+from incremental.planner.steps import Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
 
 if TYPE_CHECKING:

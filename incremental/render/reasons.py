@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import SelectionError, did_you_mean
 from incremental.pipeline.transcoding import base_name, is_parameter
 from incremental.planner.facts import State
-from incremental.planner.plan import Cause, Verdict
+from incremental.planner.steps import Cause, Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, indented, row
 
 if TYPE_CHECKING:
