@@ -28,7 +28,7 @@ bench: $(VENV)/.demo  ## measure beside Kedro 1.7, which gets an environment of 
 	$(BIN)/python benchmarks/run.py
 
 mutation: $(VENV)/.mutation  ## break the planner in every small way and see whether a test notices
-	$(BIN)/python -m mutmut run
+	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run
 	$(BIN)/python -m mutmut results
 
 clean:  ## remove environments and caches
