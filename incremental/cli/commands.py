@@ -77,7 +77,8 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command where none is named."""
-        if self.default is not None and not any(word in self.lazy for word in args) and "--help" not in args:
+        named = any(word in self.lazy or word in ("-h", "--help") for word in args)
+        if self.default is not None and not named and not ctx.resilient_parsing:
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 

@@ -49,16 +49,12 @@ def _failure(error: BaseException, call: Call) -> tuple[Failure | None, int]:
     if isinstance(error, NodeRunError):
         return _of_node(error, call), exit_codes.NODE_FAILED
     if isinstance(error, Interrupted):
-        remedy = (_resume(call),) if call.runs else ()
-        return Failure(
-            "the run was interrupted", remedy=remedy, kind="stopped"
-        ) if remedy else None, error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+        stopped = Failure("the run was interrupted", remedy=(_resume(call),), kind="stopped")
+        return stopped if call.runs else None, error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):  # before a command began
         return None, exit_codes.INTERRUPTED
     if isinstance(error, IncrementalError):
         return Failure(str(error)), exit_codes.WRONG_USE
-    if isinstance(error, OSError) and error.filename is not None:
-        return Failure(f"{error.strerror}: {show_path(str(error.filename))!r}"), exit_codes.WRONG_USE
     return _unexpected(error)
 
 
@@ -82,6 +78,9 @@ def _unexpected(error: BaseException) -> tuple[Failure, int]:
         return Failure(f"the code of a node calls sys.exit({error.code!r})", frames), exit_codes.NODE_FAILED
     if frames:
         return Failure(f"code of the project failed: {name}", frames, raised_in), exit_codes.WRONG_USE
+    if isinstance(error, OSError):  # a full disk, a folder without rights: no bug, and nothing to resume
+        place = f": {show_path(str(error.filename))!r}" if error.filename is not None else ""
+        return Failure(f"{error.strerror or name}{place}"), exit_codes.WRONG_USE
     where = _last_frame(error)
     remedy = ("this is a bug of incremental: please report it with the output of --traceback",)
     return Failure(f"internal error: {name}", raised_in=where, remedy=remedy), exit_codes.OUR_BUG

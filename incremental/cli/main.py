@@ -40,9 +40,10 @@ def main() -> NoReturn:
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; whatever goes wrong is told on stderr."""
     call = Call(Output(sys.stdout, sys.stderr, os.environ))
+    call.as_json = "--json" in arguments  # an error before click has read the option is a document, too
     try:
         with terminable():
-            code: Any = _group.main(
+            code: Any = group.main(
                 list(arguments) or ["--help"], PROGRAM, _COMPLETE, standalone_mode=False, obj=call
             )
     except BaseException as error:
@@ -90,5 +91,5 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     help="Show the version and exit.",
 )
 @common
-def _group() -> None:
+def group() -> None:
     """Run the least of a data pipeline that has to run, and show why first."""

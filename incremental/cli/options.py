@@ -29,8 +29,6 @@ class Words(_ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Split a text."""
-        if isinstance(value, tuple):
-            return value
         return tuple(word for word in map(str.strip, _split(value)) if word)
 
 

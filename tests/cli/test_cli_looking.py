@@ -388,5 +388,23 @@ def test_completion_is_silent_whatever_the_project_prints(work: Path, capsys) ->
     assert capsys.readouterr().out == ""
 
 
+def test_each_command_completes_its_own_words(work: Path) -> None:
+    from click.shell_completion import ShellComplete
+
+    from incremental.cli.main import group
+
+    def offered(*words: str) -> list[str]:
+        completer = ShellComplete(group, {}, "incremental", "_INCREMENTAL_COMPLETE")
+        return [item.value for item in completer.get_completions(list(words[:-1]), words[-1])]
+
+    assert offered("pip") == ["pipelines"]
+    assert offered("pipelines", "pr") == ["prep"]
+    assert offered("why", "tr") == ["train"]
+    assert offered("why", "mo") == ["model"]
+    assert offered("catalog", "describe", "mo") == ["model"]
+    assert offered("run", "--to-nodes", "sc") == ["scratch"]
+    assert offered("runs", "sh") == ["show"]
+
+
 def test_completion_is_silent_where_nothing_can_be_loaded(tmp_path: Path) -> None:
     assert complete("node", "") == []

@@ -70,6 +70,7 @@ def test_version_and_help_import_little(process) -> None:
 def test_the_help_of_every_command_has_examples(cli, command: str) -> None:
     said = cli(*command.split(), "--help")
     assert said.code == 0
+    assert cli(*command.split(), "-h") == said
     assert f"Examples:\n    incremental {command.split()[0]}" in said.out
 
 

@@ -256,32 +256,49 @@ def test_a_hook_that_fails_is_the_projects_own_fault(cli, single) -> None:
     assert "    return 1 / 0" in said.err.splitlines()
 
 
-def test_a_bug_of_ours_asks_to_be_reported(cli, single, monkeypatch) -> None:
-    single()
-    import incremental
-    from incremental.session import Session
+@pytest.fixture
+def failing(monkeypatch) -> Callable[[str], None]:
+    """Have planning fail as if a line of this package had raised."""
 
-    names: dict[str, Callable[..., None]] = {}
-    code = "def broken(*_): raise AssertionError('how could that be')"
-    exec(compile(code, incremental.__file__, "exec"), names)
-    monkeypatch.setattr(Session, "plan_request", names["broken"])
+    def fail(expression: str) -> None:
+        import incremental
+        from incremental.session import Session
+
+        names: dict[str, Callable[..., None]] = {}
+        exec(compile(f"def broken(*_): raise {expression}", incremental.__file__, "exec"), names)
+        monkeypatch.setattr(Session, "plan_request", names["broken"])
+
+    return fail
+
+
+def test_a_bug_of_ours_asks_to_be_reported(cli, single, failing) -> None:
+    single()
+    failing("AssertionError('how could that be')")
     said = cli("plan")
     assert said.code == 70
     lines = said.err.splitlines()
     assert lines[0] == "error: internal error: AssertionError: how could that be"
-    assert lines[-1] == "this is a bug of incremental: please report it with the output of --traceback"
+    assert re.fullmatch(r"  raised in \S+__init__\.py:1 in broken", lines[1])
+    assert lines[2] == "this is a bug of incremental: please report it with the output of --traceback"
+    assert json.loads(cli("plan", "--json").out)["exit_code"] == 70
 
 
-def test_an_environment_that_does_not_let_us_is_no_bug(cli, single, monkeypatch) -> None:
-    folder = single()
-    from incremental.session import Session
-
-    def refused(*_: object) -> None:
-        raise PermissionError(13, "Permission denied", str(folder / "out"))
-
-    monkeypatch.setattr(Session, "plan_request", refused)
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("PermissionError(13, 'Permission denied', 'out')", "Permission denied: 'out'"),
+        ("OSError(28, 'No space left on device')", "No space left on device"),
+        ("TimeoutError('no answer')", "TimeoutError: no answer"),
+        ("ConnectionError()", "ConnectionError"),
+    ],
+)
+def test_an_environment_that_does_not_let_us_is_no_bug(
+    cli, single, failing, expression: str, text: str
+) -> None:
+    single()
+    failing(expression)
     said = cli("plan")
-    assert (said.code, said.err) == (2, "error: Permission denied: 'out'\n")
+    assert (said.code, said.err) == (2, f"error: {text}\n")
 
 
 def test_ctrl_c_outside_a_run_is_silent(cli, single, monkeypatch) -> None:
@@ -334,7 +351,7 @@ def test_options_come_from_a_file_and_the_command_line_wins(cli, single) -> None
     (folder / "run.yml").write_text(CONFIG)
     assert json.loads(cli("run", "--config", "run.yml", "--json").out)["executed"] == ["clean"]
     assert json.loads(cli("run", "--json", "--tags", "daily", "--config", "run.yml").out)["executed"] == []
-    (folder / "run.yml").write_text("run:\n  node_names: clean,train\n  env: null\n")
+    (folder / "run.yml").write_text("run:\n  node_names: clean,train\n  load_versions: null\n")
     assert json.loads(cli("run", "--config", "run.yml", "--json").out)["executed"] == ["clean", "train"]
 
 
@@ -378,11 +395,39 @@ def test_wrong_use_says_what_and_where_to_look(cli, single, arguments: tuple[str
     assert last.startswith("see: incremental")
 
 
+def test_wrong_use_is_a_document_too(cli, single) -> None:
+    single()
+    for arguments in (["run", "--json", "--nope"], ["rnu", "--json"], ["run", "--json", "-n", "nope"]):
+        document = json.loads(cli(*arguments).out)
+        assert document["format"] == "incremental-error/1"
+        assert document["exit_code"] == 2
+
+
+def test_an_interrupted_run_tells_how_to_go_on(cli, single) -> None:
+    single("raise KeyboardInterrupt")
+    said = cli("run", "-q")
+    assert said.code == 130
+    assert said.err.splitlines()[-2:] == [
+        "stopped: the run was interrupted",
+        "resume with: incremental run --resume",
+    ]
+    single("import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)")
+    assert cli("run", "-q").code == 143
+
+
+def test_commas_within_brackets_do_not_separate() -> None:
+    from incremental.cli.options import LoadVersions, Words
+
+    assert LoadVersions().convert({"a": "1"}, None, None) == {"a": "1"}
+    assert Words().convert("f([a,b]) -> [c], g,", None, None) == ("f([a,b]) -> [c]", "g")
+
+
 def test_load_versions_reach_the_plan(cli, single) -> None:
     single()
     said = cli("plan", "--load-versions", "modle:2026-01-01,raw:x")
     assert said.code == 2
     assert "modle" in said.err
+    assert cli("plan", "--load-versions", " ").code == 0
 
 
 def test_parameters_that_cannot_be_read(cli, single) -> None:
