@@ -164,7 +164,7 @@ def test_a_version_without_its_file_does_not_count(kind: Any, tmp_path: Path) ->
     assert dataset.load() == "whole"
 
 
-BAD = ["", ".", "..", "a/b", "/a", "a\\b", "a\0b", "../../x", staging_name("v1")]
+BAD = ["", ".", "..", "a/b", "/a", "a\\b", "a\0b", "../../x", ".v1.0123456789abcdef.incremental-tmp"]
 
 
 @pytest.mark.parametrize("name", BAD)
