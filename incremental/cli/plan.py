@@ -70,11 +70,14 @@ def plan(call: Call, /, **options: Any) -> int:
 
 def problems(found: Plan, catalog: Any) -> tuple[str, ...]:
     """Return why a plan cannot be carried out, a sentence each."""
+    from incremental.runner.permissions import denials
+
+    denied = denials(found)
     if found.is_valid:
-        return ()
+        return denied
     from incremental.planner.unmet import obstacles
 
-    return obstacles(found, catalog)
+    return (*obstacles(found, catalog), *denied)
 
 
 def show_plan(call: Call, found: Plan, sentences: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ It imports nothing of the project and changes nothing.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,8 @@ def _source_faults(path: Path, table: dict[str, Any]) -> list[tuple[str, str]]:
     if not source.is_dir():
         near = did_you_mean(name, [each.name for each in path.iterdir() if each.is_dir()])
         return [("source_dir", f"source_dir {name!r} does not exist{near or '; create it'}")]
+    if not os.access(source, os.R_OK | os.X_OK):
+        return [("source_dir", f"source_dir {name!r} cannot be read; check its permissions")]
     return []
 
 

@@ -8,12 +8,13 @@ import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import RunError, UnmetInputsError
+from incremental.errors import PlanError, RunError, UnmetInputsError
 from incremental.executors import Executor, InlineExecutor
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all, plan_missing
 from incremental.planner.unmet import obstacles
 from incremental.runner.loop import Loop, Surroundings
+from incremental.runner.permissions import denials
 from incremental.runner.prepare import gather_facts
 from incremental.state.ledger import Ledger, MemoryLedger
 
@@ -104,6 +105,7 @@ class AbstractRunner(ABC):
 
         Raises:
             UnmetInputsError: with one line for everything that is missing or in conflict.
+            PlanError: files that may not be read or written.
             RunError: a generator node with ``is_async``.
         """
         check_plan(plan, catalog)
@@ -127,10 +129,13 @@ def check_plan(plan: Plan, catalog: DataCatalog) -> None:
 
     Raises:
         UnmetInputsError: with one line for everything that is missing or in conflict.
+        PlanError: files that may not be read or written, and nothing else.
     """
     if not plan.is_valid:
-        found = obstacles(plan, catalog)
-        raise UnmetInputsError("\n".join(found))
+        raise UnmetInputsError("\n".join((*obstacles(plan, catalog), *denials(plan))))
+    denied = denials(plan)
+    if denied:
+        raise PlanError("\n".join(denied))
 
 
 def _ledger_of(catalog: DataCatalog) -> Ledger:

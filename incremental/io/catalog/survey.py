@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from incremental.io.catalog.catalog import DataCatalog
 
 
+_MOST_NAMED = 3
+
+
 def survey(catalog: DataCatalog, names: Iterable[str]) -> Facts:
     """Return the state of each dataset, asking each location once.
 
@@ -97,7 +100,12 @@ class _Notes:
             try:
                 answer_local(folder, questions, self.answers)
             except OSError as error:
-                self._note_failure(questions, error, Redactor())
+                names = ", ".join(repr(question.name) for question in questions[:_MOST_NAMED])
+                more = f" and {len(questions) - _MOST_NAMED} more" if len(questions) > _MOST_NAMED else ""
+                reason = (error.strerror or type(error).__name__).lower()
+                self.faults.append(
+                    f"cannot look for {names}{more} in {folder}: {reason}; check its permissions"
+                )
         for name in self.answers.obstructed:
             where = self.locations[name]
             fault = self._unusable(
