@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -130,7 +129,7 @@ def test_only_missing_outputs_runs_a_node_when_any_output_is_missing(project):
     assert result.skipped == ("report",)
 
 
-def test_a_failed_run_is_resumed_where_it_broke(tmp_path):
+def test_a_failed_run_is_resumed_where_it_broke(tmp_path, monkeypatch):
     registry = """
     from pathlib import Path
     from incremental.pipeline import Pipeline, node
@@ -144,7 +143,7 @@ def test_a_failed_run_is_resumed_where_it_broke(tmp_path):
                                          node(second, "counts", "report", name="second")])}
     """
     root = make_project(tmp_path, registry=registry)
-    os.chdir(root)
+    monkeypatch.chdir(root)
     with Session.create(root) as session:
         with pytest.raises(IncrementalError, match="node 'second' failed: RuntimeError: broken"):
             session.run()

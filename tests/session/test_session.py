@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -453,8 +452,8 @@ def test_two_projects_in_one_process_do_not_mix(tmp_path):
         assert first.run()["report"].startswith("and: 2")
 
 
-def test_relative_paths_begin_at_the_project_whatever_the_working_folder(project, tmp_path):
-    os.chdir("/")
+def test_relative_paths_begin_at_the_project_whatever_the_working_folder(project, monkeypatch):
+    monkeypatch.chdir("/")
     with Session.create(project) as session:
         session.run()
     assert (project / "data/report.txt").is_file()
