@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.planner.document import as_dict
-from incremental.planner.steps import Verdict
+from incremental.planner.steps import Cause, Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from incremental.planner import Plan, Step
+    from incremental.planner import Plan, Reason, Step
 
 MOST_ON_SCREEN = 200
 _FEW = 8
@@ -41,9 +41,14 @@ def plan_text(plan: Plan, look: Look, obstacles: Sequence[str] = (), *, full: bo
 
 def why(plan: Plan, step: Step) -> str:
     """Return the reasons of a step, and what it overwrites, in one line."""
-    reasons = "; ".join(str(reason) for reason in step.reasons)
+    reasons = "; ".join(map(str, own_reasons(step)))
     over = plan.overwrites(step) if step.verdict is not Verdict.SKIP else ()
     return f"{reasons}; overwrites {listed(over)}" if over else reasons
+
+
+def own_reasons(step: Step) -> tuple[Reason, ...]:
+    """Return the reasons of a step but that others need it, unless there is no better one."""
+    return tuple(each for each in step.reasons if each.cause is not Cause.NEEDED) or step.reasons
 
 
 def summary(plan: Plan, obstacles: Sequence[str] = ()) -> str:

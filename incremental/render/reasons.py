@@ -9,12 +9,13 @@ from incremental.errors import SelectionError, did_you_mean
 from incremental.pipeline.transcoding import base_name, is_parameter
 from incremental.planner.facts import State
 from incremental.planner.steps import Cause, Verdict
+from incremental.render.plan import own_reasons
 from incremental.render.text import Look, Row, Style, aligned, count, indented, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from incremental.planner import Plan, Step
+    from incremental.planner import Plan, Reason, Step
 
 _MOST_BRANCHES = 5
 _MOST_LINES = 40
@@ -113,7 +114,7 @@ def _of_node(plan: Plan, steps: dict[str, Step], name: str, obstacles: tuple[str
     places = [_place(plan, "reads", each) for each in step.node.reads]
     places += [_place(plan, "writes", each) for each in step.node.writes]
     mine = _about(obstacles, plan, name)
-    return Answer("node", name, f"node {_verdict(step)}", _branch(steps, name, {name}), tuple(places), mine)
+    return Answer("node", name, f"node {_verdict(step)}", _root(steps[name], steps), tuple(places), mine)
 
 
 def _of_dataset(plan: Plan, steps: dict[str, Step], name: str, obstacles: tuple[str, ...]) -> Answer:
@@ -131,7 +132,7 @@ def _of_dataset(plan: Plan, steps: dict[str, Step], name: str, obstacles: tuple[
         else _origin(plan, base)
     )
     kind = "parameter" if is_parameter(base) else "dataset"
-    branch = _branch(steps, producer.name, {producer.name}) if producer else None
+    branch = _root(steps[producer.name], steps) if producer else None
     places += [Place("read by", each.name, _short(steps[each.name])) for each in readers]
     mine = tuple(text for text in obstacles if repr(name) in text or repr(base) in text)
     return Answer("dataset", name, f"{kind} {name}: {made}", branch, tuple(places), mine)
@@ -159,20 +160,23 @@ def _short(step: Step) -> str:
     return "would be skipped" if step.verdict is Verdict.SKIP else "would run"
 
 
-def _branch(steps: dict[str, Step], name: str, seen: set[str]) -> Branch:
-    """Follow ``needed`` to the nodes that need, until a cause of their own; each node is shown once."""
-    step = steps[name]
-    sentence = "; ".join(str(reason) for reason in step.reasons)
+def _root(step: Step, steps: dict[str, Step]) -> Branch:
+    return _branch(steps, step.node.name, step.reasons, {step.node.name})
+
+
+def _branch(steps: dict[str, Step], name: str, reasons: tuple[Reason, ...], seen: set[str]) -> Branch:
+    """Follow ``needed`` to the nodes that need, until one has a cause of its own; each node is shown once."""
+    sentence = "; ".join(map(str, reasons))
     needing = [
         other
-        for reason in step.reasons
+        for reason in reasons
         if reason.cause is Cause.NEEDED
         for other in reason.nodes
         if other not in seen
     ]
     shown = needing[:_MOST_BRANCHES]
     seen.update(shown)
-    below = tuple(_branch(steps, other, seen) for other in shown)
+    below = tuple(_branch(steps, other, own_reasons(steps[other]), seen) for other in shown)
     return Branch(sentence, name, below, len(needing) - len(shown))
 
 

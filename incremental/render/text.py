@@ -46,7 +46,7 @@ class Look:
 
     def place(self, location: str | None) -> str:
         """Return a path as the reader would type it."""
-        if not location:
+        if not location or location.startswith("dataset:"):  # a table or the like: only its name is known
             return ""
         return location.removeprefix(f"{self.folder}/") if self.folder else location
 

@@ -22,7 +22,7 @@ run  add_up       totals missing
 
 MISSING = """\
 run  read_orders   orders needed by add_up
-run  add_up        totals missing; totals needed by write_report
+run  add_up        totals missing
 run  write_report  report missing
 3 of 3 nodes to run · 0 skipped
 """
@@ -160,8 +160,7 @@ def test_why_follows_a_node_to_the_cause(cli, hello: Path) -> None:
     assert cli("why", "read_orders").out == (
         "node read_orders would run\n"
         "  orders needed by add_up\n"
-        "    add_up: totals missing; totals needed by write_report\n"
-        "      write_report: report missing\n"
+        "    add_up: totals missing\n"
         "\n"
         "reads   orders_table           present    data/orders.csv\n"
         "reads   params:smallest_order  parameter\n"

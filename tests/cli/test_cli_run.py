@@ -381,7 +381,6 @@ def test_a_file_of_options_that_is_wrong(cli, single, text: str, error: str | No
             "Invalid value for '--load-versions' / '-lv': 'model' is no dataset with a version; write 'dataset:version'",
         ),
         (("run", "nope.txt"), "'nope.txt' is no Python file, as a project of one file is"),
-        (("run", "--tag", "x"), "No such option '--tag'. Did you mean '--tags'?"),
         (("rnu",), "no command 'rnu'; did you mean 'run'?"),
         (("xyz",), "no command 'xyz'; there are init, plan, run, why, runs, catalog, pipelines, doctor"),
     ],
@@ -393,6 +392,13 @@ def test_wrong_use_says_what_and_where_to_look(cli, single, arguments: tuple[str
     first, last = said.err.splitlines()
     assert first.replace("'-lv' / '--load-versions'", "'--load-versions' / '-lv'") == f"error: {text}"
     assert last.startswith("see: incremental")
+
+
+def test_an_option_that_is_none_gets_the_nearest(cli, single) -> None:
+    single()
+    said = cli("run", "--tag", "x")
+    assert said.code == 2
+    assert re.match(r"error: No such option:? '?--tag'?\W+Did you mean '?--tags", said.err, re.IGNORECASE)
 
 
 def test_wrong_use_is_a_document_too(cli, single) -> None:

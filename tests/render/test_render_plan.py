@@ -45,7 +45,7 @@ def test_what_a_node_is_needed_for_and_what_it_overwrites_is_said() -> None:
     states = dict.fromkeys(("raw", "model", "report", "chart"), HERE)
     plan = planned(FLIGHTS, facts({**states, "report": State.ABSENT, "clean": State.INCOMPLETE}))
     assert plan_text(plan, Look()) == (
-        "run      clean   clean incomplete: a save began and never ended; clean needed by table\n"
+        "run      clean   clean incomplete: a save began and never ended\n"
         "run      table   table needed by report\n"
         "run      report  report missing\n"
         "skip     2 nodes up to date\n"
