@@ -47,9 +47,11 @@ class CatalogConfigResolver:
         patterns: list[Pattern] = []
         faults: list[str] = []
         for name, entry in (config or {}).items():
+            if str(name).startswith("_"):
+                continue
             if type(entry) is dict and TYPE in entry and type(name) is str and "{" not in name:
                 self._entries[name] = entry
-            elif not str(name).startswith("_"):
+            else:
                 self._take_rare(name, entry, patterns, faults)
         try:
             self._patterns = Patterns(patterns)

@@ -1,0 +1,131 @@
+"""Finding the class behind an entry's ``type``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from incremental.errors import DatasetError
+from incremental.io.catalog import types
+from incremental.io.catalog.types import builtin_type, find_class, unknown_arguments
+from incremental.io.files.formats import JSONDataset
+from incremental.io.memory import MemoryDataset
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path, in which a test writes modules."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("json.JSONDataset", JSONDataset),
+        ("incremental.io.files.formats.JSONDataset", JSONDataset),
+        ("MemoryDataset", MemoryDataset),
+        ("memory.MemoryDataset", MemoryDataset),  # below incremental.io
+        (JSONDataset, JSONDataset),
+    ],
+)
+def test_a_type_is_a_class_a_short_name_or_a_dotted_path(kind: object, found: type) -> None:
+    assert find_class(kind) is found
+
+
+def test_a_class_of_the_user_is_found_by_its_dotted_path(modules: Path) -> None:
+    modules.joinpath("shop.py").write_text(
+        "class Till:\n    def load(self): ...\n    def save(self, data): ...\n"
+    )
+    assert find_class("shop.Till").__name__ == "Till"
+    assert find_class("shop.Till").__module__ == "shop"
+
+
+REFUSED = [
+    (None, "type None is neither a class nor the name of one"),
+    ("", "type '' is neither a class nor the name of one"),
+    (7, "type 7 is neither a class nor the name of one"),
+    ("json.JSONDatase", "type 'json.JSONDatase' is not known; did you mean 'json.JSONDataset'?"),
+    ("Qwertz", "type 'Qwertz' is not known; name a class by its dotted path"),
+    (
+        "qwertz.Uiop",
+        "type 'qwertz.Uiop' is not known; is its package installed? Types of kedro-datasets need that package",
+    ),
+    ("qw-rtz.Uiop", "type 'qw-rtz.Uiop' is not known; is its package installed? "
+     "Types of kedro-datasets need that package"),
+    ("json.JSONDecodeError", "type 'json.JSONDecodeError' is no dataset: it has no 'load' and 'save'"),
+    ("json.loads", "type 'json.loads' is no dataset: it has no 'load' and 'save'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "message"), REFUSED)
+def test_a_type_that_names_no_dataset_is_refused(kind: object, message: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        find_class(kind)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import qwertz", "type 'broken.Till' needs 'qwertz', which is not installed"),
+        ("1 / 0", "type 'broken.Till' cannot be imported: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_why(modules: Path, text: str, message: str) -> None:
+    modules.joinpath("broken.py").write_text(text)
+    with pytest.raises(DatasetError) as caught:
+        find_class("broken.Till")
+    assert str(caught.value) == message
+
+
+def test_a_module_in_a_package_that_is_a_module_is_not_there(modules: Path) -> None:
+    modules.joinpath("shop.py").write_text("")
+    with pytest.raises(DatasetError, match="type 'shop.desk.Till' is not known"):
+        find_class("shop.desk.Till")
+
+
+def test_a_short_name_is_that_of_kedro_datasets_only_with_arguments_that_are_not_ours(modules: Path) -> None:
+    package = modules / "kedro_datasets"
+    package.joinpath("json").mkdir(parents=True)
+    package.joinpath("__init__.py").touch()
+    package.joinpath("json", "__init__.py").write_text(
+        "class JSONDataset:\n    def load(self): ...\n    def save(self, data): ...\n"
+    )
+    assert find_class("json.JSONDataset", {"type", "filepath"}) is JSONDataset
+    assert find_class("json.JSONDataset", {"type", "filepath", "dialect"}).__module__ == "kedro_datasets.json"
+    assert find_class("kedro_datasets.json.JSONDataset", {"type"}).__module__ == "kedro_datasets.json"
+    assert find_class("MemoryDataset", {"type", "dialect"}) is MemoryDataset
+    with pytest.raises(DatasetError) as caught:
+        find_class("qwertz.Uiop")
+    assert str(caught.value) == "type 'qwertz.Uiop' is not known; is its package installed?"
+
+
+def test_our_own_types_are_told_from_others_without_importing_them() -> None:
+    path = "incremental.io.files.formats.CSVDataset"
+    assert builtin_type("pandas.CSVDataset", {"type", "filepath"}) == path
+    assert builtin_type(path, {"type"}) == path
+    assert builtin_type("pandas.CSVDataset", {"type", "dialect"}) == path  # kedro-datasets is not installed
+    assert builtin_type("my.Dataset", {"type"}) is None
+    assert builtin_type(JSONDataset, {"type"}) is None
+
+
+def test_arguments_that_ours_does_not_take_are_named_with_the_nearest_one() -> None:
+    path = "incremental.io.files.formats.JSONDataset"
+    assert unknown_arguments(path, {"type", "filepath", "versioned"}) == []
+    assert unknown_arguments(path, {"filepat": 1}.keys()) == [
+        "'filepat' is no argument; did you mean 'filepath'?"
+    ]
+    assert unknown_arguments(path, {7: 1}.keys()) == ["7 is no argument"]
+
+
+def test_every_file_type_has_a_filepath_and_only_parquet_reads_folders() -> None:
+    assert [path.rpartition(".")[2] for path, folders in types.FILE_TYPES.items() if folders] == [
+        "ParquetDataset"
+    ]
+    assert len(types.FILE_TYPES) == 6
