@@ -31,11 +31,11 @@ _NEXT = ("incremental run", "incremental plan")
 def init(call: Call, /, name: str) -> int:
     """Make a small project in the folder NAME: three nodes, a catalog, parameters, a table of data."""
     folder = Path(name).expanduser()
-    package = package_name(folder.name)
+    package = package_name(folder.resolve().name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise click.UsageError(f"{name!r} exists already and is not an empty folder: choose another name")
     files = write_project(folder, package)
-    steps = (f"cd {name}", *_NEXT)
+    steps = _NEXT if folder.resolve() == Path.cwd() else (f"cd {name}", *_NEXT)
     call.answer(
         lambda: "\n".join(
             [

@@ -87,7 +87,7 @@ class Logs:
         Raises:
             ConfigError: it cannot be used.
         """
-        found = _config_of(config_loader)
+        found, place = _config_of(config_loader)
         if not found:
             return
         from logging.config import dictConfig
@@ -98,8 +98,8 @@ class Logs:
             dictConfig(wanted)
         except (ValueError, TypeError, AttributeError, ImportError) as error:
             self.start()
-            cause = error.__cause__ or error
-            raise ConfigError(f"the logging configuration cannot be used: {error}: {cause}") from error
+            cause = f": {error.__cause__}" if error.__cause__ else ""
+            raise ConfigError(f"{place}: logging cannot be set up: {error}{cause}; correct it") from error
         if self._call.verbosity:
             logging.getLogger("incremental").setLevel(_level(self._call.verbosity))
         for handler in _handlers():
@@ -153,22 +153,22 @@ def _level(verbosity: int) -> int:
     return (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)]
 
 
-def _config_of(config_loader: Any) -> dict[str, Any]:
-    """Return ``conf/logging.yml``, where Kedro projects have it, else the loader's ``logging``."""
+def _config_of(config_loader: Any) -> tuple[dict[str, Any], str]:
+    """Return ``conf/logging.yml``, where Kedro projects have it, or the loader's ``logging``; and its place."""
+    from incremental.config.faults import error_of, show_path
+
     file = Path(str(getattr(config_loader, "conf_source", ""))) / "logging.yml"
     if file.is_file():
         from incremental.config.document import read
-        from incremental.config.faults import error_of
 
         document = read(str(file), file.read_bytes())
         if document.faults:
             raise error_of(document.faults, "logging")
-        return document.values
+        return document.values, show_path(file)
     try:
-        found: dict[str, Any] = config_loader["logging"]
+        return config_loader["logging"], "the configuration 'logging'"
     except KeyError:
-        return {}
-    return found
+        return {}, ""
 
 
 def _restricted(config: Mapping[str, Any], to_files: bool) -> dict[str, Any]:

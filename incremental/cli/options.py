@@ -28,8 +28,11 @@ class Words(_ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Split a text."""
-        return tuple(word for word in map(str.strip, _split(value)) if word)
+        """Split a text. One without a name is refused: an empty variable must not select everything."""
+        words = tuple(word for word in map(str.strip, _split(value)) if word)
+        if not words:
+            self.fail("it names nothing; give a name, or leave the option out", param, ctx)
+        return words
 
 
 class LoadVersions(_ParamType):
@@ -75,6 +78,8 @@ class OneFile(_ParamType):
         if not text.endswith(".py"):
             group = None if ctx is None or ctx.parent is None else ctx.parent.command
             near = did_you_mean(text, getattr(group, "lazy", ()))
+            if ctx is not None and any(each.name == "nodes" for each in ctx.command.params):
+                near = f"; pick nodes with --nodes={text}"
             raise click.UsageError(f"{text!r} is no Python file, as a project of one file is{near}", ctx)
         return text
 

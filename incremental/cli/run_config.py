@@ -54,7 +54,8 @@ def read_defaults(file: str, parameters: Sequence[click.Parameter]) -> dict[str,
 
 def _problem(name: str, value: Any, known: dict[str, click.Parameter]) -> str | None:
     if name not in known:
-        return f"{{key}} is no option of run{did_you_mean(name, known)}"
+        words = [word.replace("_", "-").removeprefix("is-") for word in known]
+        return f"{{key}} is no option of run{did_you_mean(name, words)}"
     is_flag = getattr(known[name], "is_flag", False)
     if is_flag and not isinstance(value, bool):
         return "{key} is on or off; write true or false"
