@@ -466,3 +466,36 @@ def test_what_is_cached_is_asked_for_where_it_is_stored(tmp_path: Path) -> None:
     cached.save("x")
     (tmp_path / "t").unlink()
     assert states_of(DataCatalog({"t": cached}), "t") == {"t": ABSENT}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"versioned": "yes"},
+            "dataset 'a' of type 'text.TextDataset': 'versioned' is 'yes'; write true or false",
+        ),
+        (
+            {},
+            "dataset 'a' of type 'text.TextDataset' keeps no versions, so 'v1' cannot be loaded: "
+            "drop its load version, or add 'versioned: true'",
+        ),
+    ],
+)
+def test_versions_that_make_no_sense_are_refused(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    catalog = DataCatalog.from_config({"a": text_entry(tmp_path / "a", **more)}, load_versions={"a": "v1"})
+    with pytest.raises(DatasetError) as caught:
+        survey(catalog, ["a"])
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("others", [0, 8])
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path, others: int) -> None:
+    (tmp_path / "a").mkdir()
+    config = {"a": text_entry(tmp_path / "a")}
+    config |= {f"o{place}": text_entry(tmp_path / f"o{place}") for place in range(others)}
+    with pytest.raises(DatasetError) as caught:
+        survey(DataCatalog.from_config(config), config)
+    assert str(caught.value) == (
+        f"dataset 'a' of type 'text.TextDataset': {tmp_path}/a is a folder; name a file"
+    )
