@@ -41,9 +41,10 @@ def write_project(folder: Path, package: str, count: int) -> Path:
     entries = {
         f"d{place}": {"type": "json.JSONDataset", "filepath": f"data/d{place}.json"} for place in range(count + 1)
     }
-    (folder / "conf" / "base" / "catalog.yml").write_text(
-        "".join(f"{name}: {json.dumps(entry)}\n" for name, entry in entries.items())
-    )
+    lines = [f"{name}: {json.dumps(entry)}\n" for name, entry in entries.items()]
+    for first in range(0, len(lines), 1_000):  # OmegaConf, which Kedro reads with, refuses larger files
+        catalog = folder / "conf" / "base" / f"catalog_{first}.yml"
+        catalog.write_text("".join(lines[first : first + 1_000]))
     for name in entries:
         (folder / "data" / f"{name}.json").write_text("1")
     return folder
