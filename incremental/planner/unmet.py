@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from incremental.planner.steps import Unmet
 
 
+_PREFIX = "params:"
+
+
 def obstacles(plan: Plan, known: Iterable[str] = ()) -> tuple[str, ...]:
     """Return a sentence for everything that makes the plan invalid, one a missing dataset.
 
@@ -43,7 +46,9 @@ def _sentence(gap: Unmet, readers: list[str], selected: Selected, known: list[st
             f"{_remedy(gap.producer, selected)}"
         )
     if kind == "parameter":
-        near = did_you_mean(gap.dataset, (word for word in known if is_parameter(word)))
+        # without the prefix, which makes any two of them look alike
+        names = [word.removeprefix(_PREFIX) for word in known if word.startswith(_PREFIX)]
+        near = did_you_mean(gap.dataset.removeprefix(_PREFIX), names)
         return f"{start} is not in the parameters{near or '; add it to parameters.yml or pass --params'}"
     if gap.state is State.EPHEMERAL:
         near = did_you_mean(gap.dataset, (word for word in known if not is_parameter(word)))

@@ -188,7 +188,9 @@ def _table(file: Path, text: str) -> dict[str, Any] | None:
         last = max(1, len(text.splitlines()))
         number = min(int(line[1]), last) if line else last
         what = re.sub(r"\s*\(at .*\)$", "", message)
-        raise ProjectError(f"{show_path(file)}:{number}: not TOML: {what[:1].lower()}{what[1:]}") from None
+        remedy = "; texts stand in quotes" if what == "Invalid value" else ""
+        what = f"{what[:1].lower()}{what[1:]}{remedy}"
+        raise ProjectError(f"{show_path(file)}:{number}: not TOML: {what}") from None
     except AttributeError:  # 'tool' is a value, not a table
         return None
     return table if isinstance(table, dict) else None

@@ -154,9 +154,9 @@ def test_a_parameter_that_is_not_there_is_told_with_the_nearest_that_is() -> Non
     assert sentences("params:rat -> x", known=("rat", "raw"), absent_parameters=absent) == (
         f"{start}; add it to parameters.yml or pass --params",
     )
-    assert sentences(text, absent_parameters=absent) == (f"{start}; did you mean 'params:rate'?",)
+    assert sentences(text, absent_parameters=absent) == (f"{start}; did you mean 'rate'?",)
     assert sentences("params:rat -> x", known=("params:rates",), absent_parameters=absent) == (
-        f"{start}; did you mean 'params:rates'?",
+        f"{start}; did you mean 'rates'?",
     )
 
 
