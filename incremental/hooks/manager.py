@@ -62,11 +62,20 @@ def _register(manager: pluggy.PluginManager, hook: Any) -> None:
 
 
 def _explain(manager: pluggy.PluginManager, hook: Any, error: pluggy.PluginValidationError) -> str:
-    known = [name for spec in ALL_SPECS for name in vars(spec) if not name.startswith("_")]
+    specs = {
+        name: spec for each in ALL_SPECS for name, spec in vars(each).items() if not name.startswith("_")
+    }
+    who = repr(type(hook).__qualname__)
     for name in dir(hook):
-        if manager.parse_hookimpl_opts(hook, name) is not None and name not in known:
-            near = did_you_mean(name, known)
-            return f"{type(hook).__qualname__!r} implements {name!r}, which is no hook{near}"
+        if manager.parse_hookimpl_opts(hook, name) is None:
+            continue
+        if name not in specs:
+            return f"{who} implements {name!r}, which is no hook{did_you_mean(name, specs)}"
+        known = list(inspect.signature(specs[name]).parameters)[1:]
+        for argument in inspect.signature(getattr(hook, name)).parameters:
+            if argument not in known:
+                near = did_you_mean(argument, known)
+                return f"{who} wants {argument!r} in {name!r}, which has {', '.join(known)}{near}"
     return str(error).replace("\n", "; ")
 
 
