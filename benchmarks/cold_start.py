@@ -39,7 +39,8 @@ def write_project(folder: Path, package: str, count: int) -> Path:
     (source / "pipeline_registry.py").write_text(_REGISTRY.format(package=package, count=count))
     (folder / "conf" / "base" / "parameters.yml").touch()
     entries = {
-        f"d{place}": {"type": "json.JSONDataset", "filepath": f"data/d{place}.json"} for place in range(count + 1)
+        f"d{place}": {"type": "json.JSONDataset", "filepath": f"data/d{place}.json"}
+        for place in range(count + 1)
     }
     lines = [f"{name}: {json.dumps(entry)}\n" for name, entry in entries.items()]
     for first in range(0, len(lines), 1_000):  # OmegaConf, which Kedro reads with, refuses larger files
@@ -69,7 +70,9 @@ def rows(sizes: tuple[int, ...] = (10, 10_000)) -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             ours = write_project(Path(folder) / "ours", "incremental", count)
             theirs = write_project(Path(folder) / "theirs", "kedro", count)
-            subprocess.run([sys.executable, "-m", "incremental", "plan"], cwd=ours, check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "incremental", "plan"], cwd=ours, check=True, capture_output=True
+            )
             found.append(
                 compare(
                     f"incremental plan --dry-run, {count:,} nodes",

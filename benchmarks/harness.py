@@ -116,7 +116,9 @@ def show(row: Row) -> None:
     """Print one row."""
     theirs = f"{row.theirs.cpu:>11.4g}" if row.theirs else f"{'-':>11}"
     ratio = f"{row.ratio:>7.1f}x" if row.ratio else f"{'-':>8}"
-    print(f"{row.job:<46} {row.ours.cpu:>10.4g} {row.ours.wall:>10.4g} {theirs} {ratio}  {row.unit}", flush=True)
+    print(
+        f"{row.job:<46} {row.ours.cpu:>10.4g} {row.ours.wall:>10.4g} {theirs} {ratio}  {row.unit}", flush=True
+    )
 
 
 def header() -> None:

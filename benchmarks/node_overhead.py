@@ -22,7 +22,8 @@ def step(value):
 pipeline = Pipeline([node(step, f"d{p}", f"d{p + 1}", name=f"n{p}") for p in range(count)])
 config = {}
 if kind == "file":
-    config = {f"d{p + 1}": {"type": "json.JSONDataset", "filepath": f"{folder}/{p}.json"} for p in range(count)}
+    entry = {"type": "json.JSONDataset"}
+    config = {f"d{p + 1}": {**entry, "filepath": f"{folder}/{p}.json"} for p in range(count)}
 catalog = DataCatalog.from_config(config, durable=False)
 catalog["d0"] = 0
 selected = select(pipeline)
@@ -50,7 +51,8 @@ def step(value):
 pipeline = Pipeline([node(step, f"d{p}", f"d{p + 1}", name=f"n{p}") for p in range(count)])
 config = {}
 if kind == "file":
-    config = {f"d{p + 1}": {"type": "json.JSONDataset", "filepath": f"{folder}/{p}.json"} for p in range(count)}
+    entry = {"type": "json.JSONDataset"}
+    config = {f"d{p + 1}": {**entry, "filepath": f"{folder}/{p}.json"} for p in range(count)}
 catalog = DataCatalog.from_config(config)
 catalog["d0"] = MemoryDataset(0)
 wall, cpu = time.perf_counter(), time.process_time()

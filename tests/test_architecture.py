@@ -27,7 +27,7 @@ ROOM_BY_LAYER = (
     ("events",),
     ("secrets",),
     ("errors",),
-    ("_version",),
+    ("_version", "_lazy"),
 )
 LAYER_BY_ROOM = {room: layer for layer, rooms in enumerate(ROOM_BY_LAYER) for room in rooms}
 PURE = ("pipeline", "planner")

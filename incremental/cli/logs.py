@@ -154,7 +154,7 @@ def _level(verbosity: int) -> int:
 
 
 def _config_of(config_loader: Any) -> tuple[dict[str, Any], str]:
-    """Return ``conf/logging.yml``, where Kedro projects have it, or the loader's ``logging``; and its place."""
+    """Return ``conf/logging.yml``, where Kedro has it, or the loader's ``logging``; and its place."""
     from incremental.config.faults import error_of, show_path
 
     file = Path(str(getattr(config_loader, "conf_source", ""))) / "logging.yml"

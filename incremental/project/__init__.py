@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from incremental._lazy import lazy_names
 
 if TYPE_CHECKING:
     from incremental.project.current import (
@@ -21,21 +23,21 @@ if TYPE_CHECKING:
     from incremental.project.values import Settings
 
 _HOMES = {
-    "LoadedProject": "current",
-    "PipelineRegistry": "registry",
-    "Project": "discovery",
-    "Settings": "values",
-    "bootstrap_project": "current",
-    "configure_project": "current",
-    "find_pipelines": "current",
-    "find_project": "discovery",
-    "load": "current",
-    "no_bytecode": "modules",
-    "pickle_by_value": "modules",
-    "pipelines": "current",
-    "read_project": "discovery",
-    "settings": "current",
-    "validate_settings": "current",
+    "LoadedProject": "incremental.project.current",
+    "PipelineRegistry": "incremental.project.registry",
+    "Project": "incremental.project.discovery",
+    "Settings": "incremental.project.values",
+    "bootstrap_project": "incremental.project.current",
+    "configure_project": "incremental.project.current",
+    "find_pipelines": "incremental.project.current",
+    "find_project": "incremental.project.discovery",
+    "load": "incremental.project.current",
+    "no_bytecode": "incremental.project.modules",
+    "pickle_by_value": "incremental.project.modules",
+    "pipelines": "incremental.project.current",
+    "read_project": "incremental.project.discovery",
+    "settings": "incremental.project.current",
+    "validate_settings": "incremental.project.current",
 }
 
 __all__ = [
@@ -56,10 +58,4 @@ __all__ = [
     "validate_settings",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from incremental._lazy import lazy_names
 
 if TYPE_CHECKING:
     from incremental.errors import SessionError
@@ -20,12 +22,4 @@ _HOMES = {
 
 __all__ = ["BaseSessionStore", "Context", "JSONSessionStore", "Session", "SessionError"]
 
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOMES)

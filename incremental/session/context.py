@@ -67,7 +67,8 @@ class Context:
     @functools.cached_property
     def redactor(self) -> Redactor:
         """Takes the credentials of this project, and secret-like parameters, out of any text."""
-        return Redactor.of(self._credentials, self._parameters, without_references(self._catalog_config))
+        credentials = {"credentials": self._credentials}  # numbers in them are secret, too
+        return Redactor.of(credentials, self._parameters, without_references(self._catalog_config))
 
     def create_catalog(
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None

@@ -170,23 +170,7 @@ class Session:
 
         An invalid plan is returned, not raised: look at ``Plan.is_valid``.
         """
-        request = Request.of(
-            pipeline_name=pipeline_name,
-            pipeline_names=pipeline_names,
-            tags=tags,
-            node_names=node_names,
-            from_nodes=from_nodes,
-            to_nodes=to_nodes,
-            from_inputs=from_inputs,
-            to_outputs=to_outputs,
-            namespaces=namespaces,
-            load_versions=load_versions,
-            only_missing_outputs=only_missing_outputs,
-            force=force,
-            propagate=propagate,
-            resume=resume,
-        )
-        return self.plan_request(request)
+        return self.plan_request(Request.of(**_asked(locals())))
 
     def run(
         self,
@@ -237,23 +221,7 @@ class Session:
             UnmetInputsError: the plan cannot be carried out; nothing ran.
             NodeRunError: a node failed; what it would have replaced is still there.
         """
-        request = Request.of(
-            pipeline_name=pipeline_name,
-            pipeline_names=pipeline_names,
-            tags=tags,
-            node_names=node_names,
-            from_nodes=from_nodes,
-            to_nodes=to_nodes,
-            from_inputs=from_inputs,
-            to_outputs=to_outputs,
-            namespaces=namespaces,
-            load_versions=load_versions,
-            only_missing_outputs=only_missing_outputs,
-            force=force,
-            propagate=propagate,
-            resume=resume,
-        )
-        return self.run_request(request, runner, listeners)
+        return self.run_request(Request.of(**_asked(locals())), runner, listeners)
 
     def plan_request(self, request: Request) -> Plan:
         """Plan a request that is already made: what ``plan`` does with its arguments."""
@@ -389,3 +357,8 @@ class Session:
         from incremental.session.execution import Execution
 
         return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks)
+
+
+def _asked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those arguments of ``plan`` or ``run`` that make the request; both name them as it does."""
+    return {key: value for key, value in arguments.items() if key not in ("self", "runner", "listeners")}
