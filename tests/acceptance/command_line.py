@@ -88,15 +88,17 @@ def process(folder: Path, *arguments: str, **environ: str) -> Answer:
     return Answer(running.returncode, out, err)
 
 
-def tree(root: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return the project on disk, bytecode left out, and with it the times of folders that hold any."""
-    found = snapshot(root)
-    cached = {str(Path(name).parent) for name in found if Path(name).name == "__pycache__"}
-    return {
-        name: state
-        for name, state in found.items()
-        if "__pycache__" not in Path(name).parts and name not in cached
-    }
+def changes(before: dict[str, tuple[int, int, bytes]], root: Path) -> list[str]:
+    """Return what was made, changed or removed since a snapshot; bytecode and the folders around it aside."""
+    after = snapshot(root)
+    cached = {str(Path(name).parent) for name in after if Path(name).name == "__pycache__"}
+    return sorted(
+        name
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+        and "__pycache__" not in Path(name).parts
+        and name not in cached
+    )
 
 
 @contextlib.contextmanager

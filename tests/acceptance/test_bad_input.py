@@ -7,8 +7,8 @@ from pathlib import Path
 from shlex import split
 
 import pytest
-from command_line import call, process, tree
-from projects import CATALOG, REGISTRY, make_project
+from command_line import call, changes, process
+from projects import CATALOG, REGISTRY, make_project, snapshot
 from unprivileged import give_away, open_folder, without_rights
 
 CATALOG_FILE = "conf/base/catalog.yml"
@@ -785,21 +785,21 @@ def project_of(case: Case, root: Path) -> Path:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_bad_input_is_refused_in_a_few_clear_lines_and_nothing_is_written(tmp_path: Path, case: Case) -> None:
     root = project_of(case, tmp_path)
-    before = tree(root)
+    before = snapshot(root)
     answer = call(root, *split(case.typed))
     assert answer.shown(root) == case.said
     assert (answer.code, answer.out) == (2, "")
     assert len(answer.err.splitlines()) <= 10
-    assert tree(root) == before
+    assert changes(before, root) == []
 
 
 @pytest.mark.parametrize("name", AS_PROCESSES)
 def test_a_process_says_the_same_and_writes_nothing(tmp_path: Path, name: str) -> None:
     root = project_of(CASES[name], tmp_path)
-    before = tree(root)
+    before = snapshot(root)
     answer = process(root, *split(CASES[name].typed))
     assert (answer.code, answer.out, answer.shown(root)) == (2, "", CASES[name].said)
-    assert tree(root) == before
+    assert changes(before, root) == []
 
 
 CLOSED = {
@@ -861,16 +861,16 @@ def test_what_permissions_forbid_is_told_before_anything_runs(path: str, mode: i
         if path == "data/counts.json":
             (root / path).write_text("{}")
         give_away(root)
-        before = tree(root)
+        before = snapshot(root)
         if path == ".":
             make_pristine(root)
-            before = tree(root)
+            before = snapshot(root)
         (root / path).chmod(mode)
         answer = without_rights(lambda: call(root, "run"))
         give_away(root)
         assert answer.shown(root) == said
         assert (answer.code, answer.out) == (2, "")
-        assert tree(root) == before
+        assert changes(before, root) == []
 
 
 def make_pristine(root: Path) -> None:
