@@ -43,7 +43,7 @@ class Publisher:
         self._run_id = run_id
         self._durable = durable
         self._begun = marks.begun
-        self._generations = dict(marks.generations or {})
+        self._generations = dict(marks.generations)
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
         self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
         self.versions: dict[str, str | None] = {}

@@ -7,7 +7,7 @@ import itertools
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from incremental.errors import LedgerError
@@ -35,9 +35,9 @@ class Marks:
     """What a ledger knows that existence alone does not tell; all keys are locations."""
 
     begun: frozenset[str] = frozenset()
-    generations: Mapping[str, str] | None = None
+    generations: Mapping[str, str] = field(default_factory=dict)
     """The identity of the last commit of each location."""
-    outdated: Mapping[str, tuple[str, ...]] | None = None
+    outdated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """An output -> the inputs that were committed again since it was made from them."""
 
 

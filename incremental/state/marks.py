@@ -31,7 +31,7 @@ def apply_marks(facts: Facts, marks: Marks, made: Collection[str]) -> Facts:
         if marks.begun
         else {}
     )
-    known = marks.generations or {}
+    known = marks.generations
     unproven = frozenset(
         name for name in made if states.get(name) is State.PRESENT and locations.get(name) not in known
     )

@@ -96,6 +96,15 @@ def test_the_result_loads_what_is_stored_when_it_is_indexed_and_not_before(tmp_p
     assert repr(result) == f"<RunResult {result.run_id}: 2 executed, 0 skipped; outputs: a, b>"
 
 
+def test_a_result_in_memory_that_cannot_be_loaded_is_named() -> None:
+    result = run(graph("() -> a"), DataCatalog())
+    result.dataset("a").release()
+    with pytest.raises(
+        DatasetError, match=r"^dataset 'a': no data has been saved to this MemoryDataset yet$"
+    ):
+        result["a"]
+
+
 def test_a_value_in_memory_that_only_a_filter_made_free_is_no_key_unless_asked_for(tmp_path: Path) -> None:
     pipeline = graph("raw -> a -> b -> c; b -> d")
     catalog = json_catalog(tmp_path, "a", raw="RAW")

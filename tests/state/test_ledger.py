@@ -110,8 +110,8 @@ def test_any_sequence_of_begin_commit_and_abandon_leads_to_the_marks_of_a_simple
         follow(ledger, model, verb, which, inputs)
     marks = ledger.marks()
     assert marks.begun == model.begun
-    assert (marks.generations or {}) == model.generations
-    assert (marks.outdated or {}) == model.outdated()
+    assert marks.generations == model.generations
+    assert marks.outdated == model.outdated()
     if isinstance(ledger, FileLedger):
         ledger.close()
         assert ledger.marks() == marks
@@ -146,7 +146,7 @@ def test_locations_in_the_project_move_with_it(ledger: FileLedger, tmp_path: Pat
     ledger.commit("run", "node", [out(inside), out(outside)], {})
     ledger.close()
     moved = FileLedger(ledger.path, Path("/other/project"))
-    assert set(moved.marks().generations or {}) == {"/other/project/data/x", outside}
+    assert set(moved.marks().generations) == {"/other/project/data/x", outside}
 
 
 def test_what_is_known_of_an_output_is_kept(ledger: FileLedger) -> None:
@@ -174,9 +174,9 @@ def test_a_lost_ledger_costs_what_it_knew_and_nothing_else(ledger: FileLedger) -
     ledger.commit("run", "node", [out("/x")], {})
     ledger.close()
     ledger.path.unlink()
-    assert ledger.marks().generations is None
+    assert ledger.marks().generations == {}
     ledger.commit("run", "node", [out("/y")], {})
-    assert set(ledger.marks().generations or {}) == {"/y"}
+    assert set(ledger.marks().generations) == {"/y"}
 
 
 def garbage(path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_damaged_ledger_counts_as_empty_and_is_set_aside_when_written_with_one
     before = snapshot(ledger.path.parent)
 
     assert ledger.marks().begun == frozenset()
-    assert not ledger.marks().generations
+    assert ledger.marks().generations == {}
     assert snapshot(ledger.path.parent) == before
     assert len(caplog.records) == 2
     assert caplog.records[0].getMessage().startswith(f"the ledger {ledger.path} is damaged (")
@@ -212,7 +212,7 @@ def test_a_damaged_ledger_counts_as_empty_and_is_set_aside_when_written_with_one
 
     caplog.clear()
     ledger.commit("run", "node", [out("/new")], {})
-    assert set(ledger.marks().generations or {}) == {"/new"}
+    assert set(ledger.marks().generations) == {"/new"}
     (aside,) = ledger.path.parent.glob("ledger.damaged-*.db")
     assert [record.getMessage() for record in caplog.records] == [
         f"the ledger was damaged: set aside as {aside}, a new one begins"
@@ -336,7 +336,7 @@ def test_reading_while_another_process_writes_or_was_killed_leaves_no_trace(
             before = snapshot(tmp_path)
             assert f"{ledger.path}-wal" in before
             marks = ledger.marks()
-            assert (marks.begun, set(marks.generations or {})) == ({"/x"}, {"/y"})
+            assert (marks.begun, set(marks.generations)) == ({"/x"}, {"/y"})
             assert snapshot(tmp_path) == before
         finally:
             writer.kill()
@@ -361,7 +361,7 @@ while time.monotonic() < end:
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as writer:
         reads = 0
         while writer.poll() is None:
-            generations = ledger.marks().generations or {}
+            generations = ledger.marks().generations
             assert len(generations) in (0, 50)
             assert len(set(generations.values())) <= 1
             reads += bool(generations)
