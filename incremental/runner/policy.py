@@ -50,6 +50,6 @@ class FailurePolicy:
 
 
 def _number(node: Node, prefix: str) -> float | None:
-    """Return the number in a tag such as ``retry-3``, the largest of several; other tags mean nothing here."""
+    """Return the number in a tag such as ``retry-3``, the largest of several."""
     words = [tag.removeprefix(prefix) for tag in node.tags if tag.startswith(prefix)]
     return max((float(word) for word in words if _NUMBER.fullmatch(word)), default=None)
