@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from incremental.io import AbstractDataset, DataCatalog, MemoryDataset
     from incremental.pipeline import Node, Pipeline, node
     from incremental.planner import Plan
-    from incremental.runner import SequentialRunner
+    from incremental.runner import ParallelRunner, SequentialRunner, ThreadRunner
     from incremental.session import BaseSessionStore, Session
 
 _HOMES = {
@@ -24,7 +24,9 @@ _HOMES = {
     "Node": "incremental.pipeline",
     "Pipeline": "incremental.pipeline",
     "Plan": "incremental.planner",
+    "ParallelRunner": "incremental.runner",
     "SequentialRunner": "incremental.runner",
+    "ThreadRunner": "incremental.runner",
     "Session": "incremental.session",
     "SessionError": "incremental.errors",
     "node": "incremental.pipeline",
@@ -38,10 +40,12 @@ __all__ = [
     "MemoryDataset",
     "Node",
     "Pipeline",
+    "ParallelRunner",
     "Plan",
     "SequentialRunner",
     "Session",
     "SessionError",
+    "ThreadRunner",
     "__version__",
     "node",
 ]

@@ -25,7 +25,9 @@
     ├── LedgerError                       the record under .incremental/ cannot be used
     ├── HookError                         a hook that cannot be registered
     └── RunError                          a run that did not succeed
-        └── NodeRunError                  one node failed; ``__cause__`` is the user's error
+        ├── NodeRunError                  one node failed; ``__cause__`` is the user's error
+        ├── WorkerDiedError               the process that ran a node is gone
+        └── NodeTimeoutError              a node took longer than it may
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from traceback import FrameSummary
 
 
 class IncrementalError(Exception):
@@ -133,11 +136,28 @@ class RunError(IncrementalError):
 
 
 class NodeRunError(RunError):
-    """A node failed; ``__cause__`` is the error that its code raised."""
+    """A node failed; ``__cause__`` is the error that its code raised.
 
-    def __init__(self, message: str, node_name: str) -> None:
+    ``frames`` are those of the error where it was raised in another process, outermost first; None
+    where the error still has its own traceback.
+    """
+
+    def __init__(self, message: str, node_name: str, frames: Sequence[FrameSummary] | None = None) -> None:
         super().__init__(message)
         self.node_name = node_name
+        self.frames = frames
+
+
+class WorkerDiedError(RunError):
+    """The process that ran a node is gone; ``exit_code`` is negative for a signal, None if unknown."""
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class NodeTimeoutError(RunError):
+    """A node took longer than it may, and was stopped."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -46,6 +46,8 @@ class NodeFinished:
     load_seconds: float
     compute_seconds: float
     save_seconds: float
+    worker: str = ""
+    """Which worker ran it; empty for the thread of the runner itself."""
 
     @property
     def seconds(self) -> float:

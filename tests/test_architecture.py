@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "incremental"
 ROOM_BY_LAYER = (
-    ("cli",),
+    ("cli", "testing"),
     ("render",),
     ("session",),
     ("project",),

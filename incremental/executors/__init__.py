@@ -1,6 +1,23 @@
 """Where tasks run. Which task runs next is the loop's decision, not theirs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from incremental._lazy import lazy_names
 from incremental.executors.base import Executor, Finished
 from incremental.executors.inline import InlineExecutor
 
-__all__ = ["Executor", "Finished", "InlineExecutor"]
+if TYPE_CHECKING:
+    from incremental.executors.processes import ProcessExecutor
+    from incremental.executors.threads import ThreadExecutor
+
+__all__ = ["Executor", "Finished", "InlineExecutor", "ProcessExecutor", "ThreadExecutor"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ProcessExecutor": "incremental.executors.processes",
+        "ThreadExecutor": "incremental.executors.threads",
+    },
+)

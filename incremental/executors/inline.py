@@ -16,18 +16,24 @@ class InlineExecutor(Executor[Key]):
     capacity = 1
 
     def __init__(self) -> None:
-        self._next: tuple[Key, Callable[[], Any]] | None = None
+        self._job: Callable[[Any], Any] | None = None
+        self._next: tuple[Key, Any] | None = None
 
-    def submit(self, key: Key, call: Callable[[], Any]) -> None:
-        """Keep the call until it is waited for."""
-        self._next = (key, call)
+    def start(self, job: Callable[[Any], Any]) -> None:
+        """Keep the job."""
+        self._job = job
 
-    def wait(self) -> Finished[Key]:
+    def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
+        """Keep the argument until it is waited for; a time-out cannot be enforced here."""
+        self._next = (key, argument)
+
+    def wait(self, timeout: float | None = None) -> Finished[Key] | None:
         """Run the call and return what became of it."""
         assert self._next is not None, "wait without submit"
-        key, call = self._next
+        assert self._job is not None, "submit without start"
+        key, argument = self._next
         self._next = None
         try:
-            return Finished(key, call())
+            return Finished(key, self._job(argument))
         except Exception as error:  # noqa: BLE001 - the loop decides what an error means
             return Finished(key, error=error)

@@ -55,6 +55,11 @@ class CachedDataset(AbstractDataset[Any, Any]):
         """What the wrapped dataset says."""
         return bool(getattr(self._dataset, "can_stage", False))
 
+    @property
+    def can_send_stage(self) -> bool:
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "can_send_stage", False))
+
     def stage(self, data: Any) -> Staged | None:
         """Stage with the wrapped dataset; the data is kept in memory once it is published."""
         stage = getattr(self._dataset, "stage", None)
@@ -127,6 +132,9 @@ class _CachedSave:
         self._staged = staged
         self._cache = cache
         self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _CachedSave, (self._staged, MemoryDataset())  # the data stays with the process that made it
 
     def publish(self) -> None:
         self._cache.release()

@@ -188,6 +188,11 @@ class AbstractDataset(ABC, Generic[In, Out]):
         """Whether a save is whole before it is visible; False where the dataset writes in place."""
         return False
 
+    @property
+    def can_send_stage(self) -> bool:
+        """Whether what ``stage`` returns can be pickled, and published by another process of this machine."""
+        return False
+
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it; ``None``: this dataset writes in place."""
         return None

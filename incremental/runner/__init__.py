@@ -2,6 +2,20 @@
 
 from incremental.runner.loop import Surroundings
 from incremental.runner.result import RunResult
-from incremental.runner.runners import AbstractRunner, SequentialRunner, check_plan
+from incremental.runner.runners import (
+    AbstractRunner,
+    ParallelRunner,
+    SequentialRunner,
+    ThreadRunner,
+    check_plan,
+)
 
-__all__ = ["AbstractRunner", "SequentialRunner", "RunResult", "Surroundings", "check_plan"]
+__all__ = [
+    "AbstractRunner",
+    "ParallelRunner",
+    "SequentialRunner",
+    "ThreadRunner",
+    "RunResult",
+    "Surroundings",
+    "check_plan",
+]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import LedgerError, NodeRunError
+from incremental.errors import LedgerError, NodeRunError, RunError
 from incremental.events import (
     Event,
     NodeFailed,
@@ -23,7 +22,8 @@ from incremental.runner.memory import Memory
 from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
-from incremental.runner.task import Outcome, Task, perform
+from incremental.runner.task import Outcome, Task, Worker
+from incremental.runner.travel import check_hooks, travelling
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
     from incremental.planner import Plan
+    from incremental.runner.travel import Trace
     from incremental.state import Ledger
 
 logger = logging.getLogger(__name__)
@@ -64,11 +65,17 @@ class Loop:
         self._schedule = Schedule(plan)
         self._memory = Memory(plan, catalog)
         self._publisher = Publisher(
-            plan, catalog, around.ledger, around.marks, around.run_id, durable=catalog.durable
+            plan,
+            catalog,
+            around.ledger,
+            around.marks,
+            around.run_id,
+            durable=catalog.durable,
+            in_process=executor.in_process,
         )
         self._executed: list[str] = []
-        self._in_flight = 0
-        self._failure: tuple[Node, BaseException] | None = None
+        self._in_flight: dict[str, Node] = {}
+        self._failure: tuple[Node, BaseException, Trace | None] | None = None
 
     def run(self) -> RunResult:
         """Run every planned node and return the result.
@@ -80,6 +87,7 @@ class Loop:
         status = "interrupted"
         try:
             self._open()
+            self._executor.start(self._worker())
             self._go_through()
             status = "failed" if self._failure else "succeeded"
         except Exception:
@@ -89,9 +97,7 @@ class Loop:
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failure is not None:
-            node, error = self._failure
-            text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise NodeRunError(f"node {node.name!r} failed: {text}", node.name) from error
+            raise _node_error(*self._failure) from self._failure[1]
         return RunResult(
             self._plan,
             self._catalog,
@@ -112,37 +118,55 @@ class Loop:
             if on_node_skipped is not None:  # managers made by Kedro do not have it
                 on_node_skipped(node=step.node, reason=reason)
 
+    def _worker(self) -> Worker:
+        """Return what all tasks share, fit for where they run."""
+        around, catalog, is_apart = self._around, self._catalog, not self._executor.in_process
+        if is_apart:
+            check_hooks(around.hooks)
+            catalog = travelling(catalog, self._plan)
+        return Worker(catalog, around.run_id, around.hooks, around.is_async, is_apart)
+
     def _go_through(self) -> None:
-        while True:
-            while self._schedule and self._failure is None and self._in_flight < self._executor.capacity:
-                self._submit(self._schedule.next())
-            if not self._in_flight:
-                return
-            self._take(self._executor.wait())  # kept in no variable: the values in it are to be freed
+        try:
+            while True:
+                while self._schedule and self._failure is None and self._has_room():
+                    self._submit(self._schedule.next())
+                if not self._in_flight:
+                    return
+                self._take(self._executor.wait())  # kept in no variable: the values in it are to be freed
+        except KeyboardInterrupt:
+            self._wind_down()
+            raise
+
+    def _has_room(self) -> bool:
+        return len(self._in_flight) < self._executor.capacity
+
+    def _wind_down(self) -> None:
+        """After an interrupt, start nothing more; wait for what cannot be stopped, and keep what it made."""
+        self._executor.cancel()
+        if self._in_flight and self._executor.in_process:
+            names = ", ".join(map(repr, self._in_flight))
+            logger.warning("interrupted: waiting for %s; interrupt again to give up", names)
+        while self._in_flight:
+            finished = self._executor.wait()
+            if finished is not None and finished.value is None:  # stopped: that is no failure of the node
+                self._in_flight.pop(finished.key.name, None)
+                self._publisher.withdraw(finished.key, finished.key.writes)
+            else:
+                self._take(finished)
 
     def _submit(self, node: Node) -> None:
-        self._tell(NodeStarted, node.name, len(self._executed) + self._in_flight + 1)
+        self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) + 1)
         try:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
+            task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
+            self._executor.submit(node, task)
+            self._in_flight[node.name] = node
         except LedgerError:
             raise
-        except Exception as error:  # noqa: BLE001 - an output cannot be built or marked: the node has failed
+        except Exception as error:  # noqa: BLE001 - an output cannot be built or marked, an input not sent
             self._fail(node, error, ())
-            return
-        task = Task(
-            node,
-            self._catalog,
-            self._memory.inputs_of(node),
-            self._versions_of(node),
-            persistent,
-            in_place,
-            self._around.run_id,
-            self._around.hooks,
-            self._around.is_async,
-        )
-        self._executor.submit(node, functools.partial(perform, task))
-        self._in_flight += 1
 
     def _versions_of(self, node: Node) -> dict[str, str]:
         """Return which version of each input to read: what this run saved, else what the plan saw."""
@@ -157,10 +181,12 @@ class Loop:
                 versions[name] = version
         return versions
 
-    def _take(self, finished: Finished[Node]) -> None:
+    def _take(self, finished: Finished[Node] | None) -> None:
         """Complete a node that ended well; else take back what it announced, and raise an interrupt again."""
-        self._in_flight -= 1
+        if finished is None:
+            return
         node = finished.key
+        self._in_flight.pop(node.name, None)
         outcome: Outcome | None = finished.value
         if outcome is None:  # its worker is gone: nobody knows what it had touched
             self._fail(node, finished.error or RuntimeError("it ended without an outcome"), node.writes)
@@ -168,22 +194,24 @@ class Loop:
         error = outcome.error
         if error is None:
             try:
-                self._complete(node, outcome)
+                self._complete(node, outcome, finished.worker)
                 return
             except BaseException as failure:  # noqa: BLE001 - publishing failed: the node has failed
                 outcome.discard()
                 error = failure
-        self._fail(node, error, outcome.touched)
+        self._fail(node, error, outcome.touched, outcome.trace)
 
-    def _fail(self, node: Node, error: BaseException, touched: Collection[str]) -> None:
+    def _fail(
+        self, node: Node, error: BaseException, touched: Collection[str], trace: Trace | None = None
+    ) -> None:
         self._publisher.withdraw(node, touched)
         if not isinstance(error, Exception):
             raise error
         if self._failure is None:
-            self._failure = (node, error)
+            self._failure = (node, error, trace)
         self._tell(NodeFailed, node.name, error)
 
-    def _complete(self, node: Node, outcome: Outcome) -> None:
+    def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
         self._memory.put(outcome.values)
         self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
@@ -196,7 +224,7 @@ class Loop:
         self._executed.append(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
-            self._tell(NodeFinished, node.name, outcome.started, *seconds)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds, worker)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""
@@ -204,3 +232,13 @@ class Loop:
             event = kind(*details)
             for listener in self._around.listeners:
                 listener(event)
+
+
+def _node_error(node: Node, error: BaseException, trace: Trace | None) -> NodeRunError:
+    if trace is not None:
+        trace.attach(error)
+    text = str(error)
+    if not isinstance(error, RunError) or type(error) is NodeRunError or not text:
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    frames = None if trace is None else trace.summaries()
+    return NodeRunError(f"node {node.name!r} failed: {text}", node.name, frames)

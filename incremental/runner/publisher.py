@@ -13,7 +13,7 @@ from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.ledger import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
@@ -36,12 +36,14 @@ class Publisher:
         run_id: str,
         *,
         durable: bool = True,
+        in_process: bool = True,
     ) -> None:
         self._facts = plan.facts
         self._catalog = catalog
         self._ledger = ledger
         self._run_id = run_id
         self._durable = durable
+        self._shows_later = catalog.can_stage if in_process else catalog.can_send_stage
         self._begun = marks.begun
         self._generations = dict(marks.generations)
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
@@ -55,8 +57,8 @@ class Publisher:
         return frozenset([name for name in node.writes if states.get(name, State.EPHEMERAL) not in IN_MEMORY])
 
     def announce(self, node: Node, persistent: Collection[str]) -> frozenset[str]:
-        """Mark, before the node starts, the outputs that will be written in place, and return their names."""
-        names = [name for name in node.writes if name in persistent and not self._catalog.can_stage(name)]
+        """Mark, before the node starts, the outputs that we shall not publish, and return their names."""
+        names = [name for name in node.writes if name in persistent and not self._shows_later(name)]
         if not names:
             return frozenset()
         outputs = [Output(name, self._location(name)) for name in names]
@@ -94,7 +96,9 @@ class Publisher:
         reads = self._reads(node)
         if persistent:
             self._publish_staged(node, outcome)
-            outputs = [self._output(name) for name in node.writes if name in persistent]
+            for name, version in outcome.versions.items():
+                self._catalog.note_saved_elsewhere(name, version)
+            outputs = [self._output(name, outcome.versions) for name in node.writes if name in persistent]
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
             generation = self._ledger.commit(self._run_id, node.name, outputs, others)
@@ -136,9 +140,10 @@ class Publisher:
     def _location(self, name: str) -> str:
         return self._facts.locations.get(name, f"dataset:{name}")
 
-    def _output(self, name: str) -> Output:
+    def _output(self, name: str, versions: Mapping[str, str | None]) -> Output:
         location = self._location(name)
-        version = self.versions[base_name(name)] = self._catalog.note_saved(name)
+        version = versions[name] if name in versions else self._catalog.note_saved(name)
+        self.versions[base_name(name)] = version
         if location[0] != "/" and not os.path.isabs(location):  # noqa: PTH117 - a location is a string
             return Output(name, location, version)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,53 @@ class SequentialRunner(AbstractRunner):
         return InlineExecutor()
 
 
+class ThreadRunner(AbstractRunner):
+    """Run nodes in threads of this process: for nodes that wait, or compute in libraries like numpy.
+
+    Args:
+        max_workers: how many nodes at once; by default one a core, and four more.
+        is_async: load the inputs of a node, and save its outputs, in threads of their own.
+    """
+
+    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
+        super().__init__(is_async)
+        self.max_workers = _workers(max_workers, default=_cores() + 4)
+
+    def open_executor(self) -> Executor[Node]:
+        """Return an executor of threads."""
+        from incremental.executors.threads import ThreadExecutor
+
+        return ThreadExecutor(self.max_workers)
+
+    def __repr__(self) -> str:
+        return f"ThreadRunner(max_workers={self.max_workers}, is_async={self.is_async})"
+
+
+class ParallelRunner(AbstractRunner):
+    """Run nodes in processes: for nodes that compute in Python itself.
+
+    What nodes hand on in memory is pickled, large arrays are mapped. A process that dies, or is
+    killed, takes down the one node that it ran.
+
+    Args:
+        max_workers: how many nodes at once; by default one a core.
+        is_async: load the inputs of a node, and save its outputs, in threads.
+    """
+
+    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
+        super().__init__(is_async)
+        self.max_workers = _workers(max_workers, default=_cores())
+
+    def open_executor(self) -> Executor[Node]:
+        """Return an executor of processes."""
+        from incremental.executors.processes import ProcessExecutor
+
+        return ProcessExecutor(self.max_workers)
+
+    def __repr__(self) -> str:
+        return f"ParallelRunner(max_workers={self.max_workers}, is_async={self.is_async})"
+
+
 def check_plan(plan: Plan, catalog: DataCatalog) -> None:
     """Refuse a plan that cannot be carried out.
 
@@ -136,6 +184,21 @@ def check_plan(plan: Plan, catalog: DataCatalog) -> None:
     denied = denials(plan)
     if denied:
         raise PlanError("\n".join(denied))
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _workers(asked: int | None, default: int) -> int:
+    if asked is None:
+        return default
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
+        raise RunError(f"max_workers is {asked!r}; it must be a whole number of 1 or more")
+    return asked
 
 
 def _ledger_of(catalog: DataCatalog) -> Ledger:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, HookError
 from incremental.runner.memory import named
+from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Task:
-    """One node with everything that it takes to run it."""
+    """One node, with what it takes to run it besides what all tasks share."""
 
     node: Node
-    catalog: DataCatalog
     memory: Mapping[str, Any]
     """Input datasets that live in memory, by name."""
     versions: Mapping[str, str]
@@ -31,10 +31,7 @@ class Task:
     persistent: frozenset[str]
     """The outputs that are saved; the others come back as values."""
     in_place: frozenset[str] = frozenset()
-    """Those of them that cannot be staged."""
-    run_id: str | None = None
-    hooks: Any = None
-    is_async: bool = False
+    """Those of them that the driver does not publish: marked before, and written here for all to see."""
 
 
 @dataclass(slots=True)
@@ -47,8 +44,12 @@ class Outcome:
     """Outputs written in place, at least in part."""
     saved: dict[str, Any] = field(default_factory=dict)
     """The data of each output, the last piece of what came in pieces; kept only for hooks."""
+    versions: dict[str, str | None] = field(default_factory=dict)
+    """The version that was saved of each persistent output, told by workers that share no memory with us."""
     error: BaseException | None = None
     """What the node, a dataset or a hook raised; an interrupt too."""
+    trace: Trace | None = None
+    """Where it was raised, told by workers that share no memory with us."""
     started: float = 0.0
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -61,96 +62,217 @@ class Outcome:
         self.staged.clear()
 
 
-def perform(task: Task) -> Outcome:
-    """Run one node. Its error, or an interrupt, comes back in the outcome; nothing staged is left then."""
-    outcome = Outcome(started=time.time())
-    try:
-        begin = time.perf_counter()
-        inputs = _load_inputs(task)
-        if task.hooks is not None:
-            inputs |= _replaced_inputs(task, inputs)
-        loaded = time.perf_counter()
-        outputs = _compute(task, inputs)
-        del inputs
-        computed = time.perf_counter()
-        if task.node.is_generator and outputs:
-            _save_chunks(task, outputs, outcome)
-        else:
-            _save_outputs(task, outputs, outcome)
-        outcome.load_seconds = loaded - begin
-        outcome.compute_seconds = computed - loaded
-        outcome.save_seconds = time.perf_counter() - computed
-    except BaseException as error:  # noqa: BLE001 - the loop takes back its marks and raises it again
-        outcome.discard()
-        outcome.error = error
-    return outcome
+class Worker:
+    """What all tasks of a run share; called with a task it runs one node. It travels once to each worker.
 
+    Args:
+        catalog: where inputs are loaded from and outputs are saved to.
+        run_id: the run, for the hooks.
+        hooks: their manager, if there are any.
+        is_async: load inputs and save outputs in threads.
+        apart: whether this works in another process than the driver, which then has to be told
+            what it would else see: versions, frames.
+    """
 
-def _load_inputs(task: Task) -> dict[str, Any]:
-    names = task.node.reads
-    if task.is_async and len(names) > 1:
-        return dict(zip(names, _in_threads(lambda name: _load(task, name), names), strict=True))
-    return {name: _load(task, name) for name in names}
+    def __init__(
+        self,
+        catalog: DataCatalog,
+        run_id: str | None = None,
+        hooks: Any = None,
+        is_async: bool = False,
+        apart: bool = False,
+    ) -> None:
+        self._catalog = catalog
+        self._run_id = run_id
+        self._hooks = hooks
+        self._is_async = is_async
+        self._apart = apart
+        self._tells_saved = _tells_saved(hooks)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_hooks": plugins_of(self._hooks)}
 
-def _load(task: Task, name: str) -> Any:
-    hooks = task.hooks
-    if hooks is not None:
-        hooks.hook.before_dataset_loaded(dataset_name=name, node=task.node)
-    dataset = task.memory.get(name)
-    if dataset is None:
-        data = task.catalog.load(name, version=task.versions.get(name))
-    else:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._hooks = manager_of(state["_hooks"])
+
+    def __call__(self, task: Task) -> Outcome:
+        """Run one node. Its error, or an interrupt, is in the outcome, and nothing staged is left then."""
+        outcome = Outcome(started=time.time())
         try:
-            data = dataset.load()
-        except DatasetError as error:
-            raise named(name, "load it", error) from error
-    if hooks is not None:
-        hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
-    return data
+            begin = time.perf_counter()
+            inputs = self._load_inputs(task)
+            if self._hooks is not None:
+                inputs |= self._replaced_inputs(task, inputs)
+            loaded = time.perf_counter()
+            outputs = self._compute(task, inputs)
+            del inputs
+            computed = time.perf_counter()
+            if task.node.is_generator and outputs:
+                self._save_chunks(task, outputs, outcome)
+            else:
+                self._save_outputs(task, outputs, outcome)
+            if self._apart:
+                self._hand_over(task, outcome)
+            outcome.load_seconds = loaded - begin
+            outcome.compute_seconds = computed - loaded
+            outcome.save_seconds = time.perf_counter() - computed
+        except BaseException as error:  # noqa: BLE001 - the loop takes back its marks and raises it again
+            outcome.discard()
+            outcome.error = error
+            if self._apart:
+                outcome.trace = Trace.of(error)
+                outcome.error = portable(error)
+                outcome.values.clear()
+                outcome.saved.clear()
+        return outcome
+
+    def _hand_over(self, task: Task, outcome: Outcome) -> None:
+        """Publish what cannot travel staged, and tell the driver what it would see in its own catalog."""
+        for name in [name for name in outcome.staged if name in task.in_place]:
+            outcome.touched.add(name)
+            outcome.staged[name].publish()
+            del outcome.staged[name]
+        for name in task.persistent:
+            outcome.versions[name] = self._catalog.note_saved(name)
+        release_all(self._catalog, (*task.node.reads, *task.node.writes))
+
+    def _load_inputs(self, task: Task) -> dict[str, Any]:
+        names = task.node.reads
+        if self._is_async and len(names) > 1:
+            return dict(zip(names, _in_threads(lambda name: self._load(task, name), names), strict=True))
+        return {name: self._load(task, name) for name in names}
+
+    def _load(self, task: Task, name: str) -> Any:
+        hooks = self._hooks
+        if hooks is not None:
+            hooks.hook.before_dataset_loaded(dataset_name=name, node=task.node)
+        dataset = task.memory.get(name)
+        if dataset is None:
+            data = self._catalog.load(name, version=task.versions.get(name))
+        else:
+            try:
+                data = dataset.load()
+            except DatasetError as error:
+                raise named(name, "load it", error) from error
+        if hooks is not None:
+            hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
+        return data
+
+    def _replaced_inputs(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
+        answers = self._hooks.hook.before_node_run(
+            node=task.node,
+            catalog=self._catalog,
+            inputs=dict(inputs),
+            is_async=self._is_async,
+            run_id=self._run_id,
+        )
+        replaced: dict[str, Any] = {}
+        for answer in answers or ():  # as in Kedro, the hook that is called last has the last word
+            if answer is None:
+                continue
+            if not isinstance(answer, Mapping):
+                raise HookError(
+                    f"before_node_run of node {task.node.name!r} returned {type(answer).__name__!r}; "
+                    "it may return None or a dict of inputs by dataset name"
+                )
+            replaced.update(answer)
+        return replaced
+
+    def _compute(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
+        hooks = self._hooks
+        if hooks is None:
+            return task.node.run(inputs)
+        about = {
+            "node": task.node,
+            "catalog": self._catalog,
+            "inputs": inputs,
+            "is_async": self._is_async,
+            "run_id": self._run_id,
+        }
+        try:
+            outputs = task.node.run(inputs)
+        except Exception as error:
+            hooks.hook.on_node_error(error=error, **about)
+            raise
+        if task.node.is_generator:
+            outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
+        hooks.hook.after_node_run(outputs=outputs, **about)
+        return outputs
+
+    def _save_outputs(self, task: Task, outputs: dict[str, Any], outcome: Outcome) -> None:
+        persistent = [(name, data) for name, data in outputs.items() if name in task.persistent]
+        for name, data in outputs.items():
+            if name not in task.persistent:
+                self._before_save(task, name, data)
+                outcome.values[name] = data
+                self._keep_for_hooks(task, outcome, name, data)
+        if self._is_async and len(persistent) > 1:
+            _in_threads(lambda item: self._save(task, item[0], item[1], outcome), persistent)
+            return
+        for name, data in persistent:
+            self._save(task, name, data, outcome)
+
+    def _save(self, task: Task, name: str, data: Any, outcome: Outcome) -> None:
+        self._before_save(task, name, data)
+        if self._writes_in_place(task, name):
+            outcome.touched.add(name)
+            self._catalog.save(name, data)
+        else:
+            outcome.staged[name] = self._catalog.stage(name, data)
+        self._keep_for_hooks(task, outcome, name, data)
+
+    def _writes_in_place(self, task: Task, name: str) -> bool:
+        return name in task.in_place and not (self._apart and self._catalog.can_stage(name))
+
+    def _save_chunks(
+        self, task: Task, streams: Mapping[str, Generator[Any, None, None]], outcome: Outcome
+    ) -> None:
+        """Save what a generator yields chunk by chunk; staged outputs become visible only as a whole."""
+        stages: dict[str, ChunkStage[Any]] = {}
+        try:
+            for name in streams:
+                if self._writes_in_place(task, name):
+                    outcome.touched.add(name)
+                    self._catalog.reset(name)
+                elif name in task.persistent:
+                    stages[name] = self._catalog.stage_chunks(name)
+            for name, chunk in _interleaved(streams):
+                self._save_chunk(task, name, chunk, stages, outcome)
+            for name, stage in stages.items():
+                outcome.staged[name] = stage.finish()
+        except BaseException:
+            for stage in stages.values():
+                stage.discard()
+            raise
+        finally:
+            for stream in streams.values():
+                stream.close()  # what the node's generator holds is let go of now
+
+    def _save_chunk(
+        self, task: Task, name: str, chunk: Any, stages: Mapping[str, ChunkStage[Any]], outcome: Outcome
+    ) -> None:
+        self._before_save(task, name, chunk)
+        if name in stages:
+            stages[name].write(chunk)
+        elif name in task.persistent:
+            self._catalog.save(name, chunk)
+        else:
+            outcome.values[name] = chunk
+        self._keep_for_hooks(task, outcome, name, chunk)
+
+    def _before_save(self, task: Task, name: str, data: Any) -> None:
+        if self._hooks is not None:
+            self._hooks.hook.before_dataset_saved(dataset_name=name, data=data, node=task.node)
+
+    def _keep_for_hooks(self, task: Task, outcome: Outcome, name: str, data: Any) -> None:
+        if self._tells_saved:
+            outcome.saved[name] = data
 
 
-def _replaced_inputs(task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
-    answers = task.hooks.hook.before_node_run(
-        node=task.node,
-        catalog=task.catalog,
-        inputs=dict(inputs),
-        is_async=task.is_async,
-        run_id=task.run_id,
-    )
-    replaced: dict[str, Any] = {}
-    for answer in answers or ():  # as in Kedro, the hook that is called last has the last word
-        if answer is None:
-            continue
-        if not isinstance(answer, Mapping):
-            raise HookError(
-                f"before_node_run of node {task.node.name!r} returned {type(answer).__name__!r}; "
-                "it may return None or a dict of inputs by dataset name"
-            )
-        replaced.update(answer)
-    return replaced
-
-
-def _compute(task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
-    hooks = task.hooks
-    if hooks is None:
-        return task.node.run(inputs)
-    about = {
-        "node": task.node,
-        "catalog": task.catalog,
-        "inputs": inputs,
-        "is_async": task.is_async,
-        "run_id": task.run_id,
-    }
-    try:
-        outputs = task.node.run(inputs)
-    except Exception as error:
-        hooks.hook.on_node_error(error=error, **about)
-        raise
-    if task.node.is_generator:
-        outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
-    hooks.hook.after_node_run(outputs=outputs, **about)
-    return outputs
+def _tells_saved(hooks: Any) -> bool:
+    """Tell whether a hook wants to see what was saved, so that it must be kept until it is published."""
+    return hooks is not None and bool(hooks.hook.after_dataset_saved.get_hookimpls())
 
 
 def _watched(
@@ -164,66 +286,6 @@ def _watched(
         raise
 
 
-def _save_outputs(task: Task, outputs: dict[str, Any], outcome: Outcome) -> None:
-    persistent = [(name, data) for name, data in outputs.items() if name in task.persistent]
-    for name, data in outputs.items():
-        if name not in task.persistent:
-            _before_save(task, name, data)
-            outcome.values[name] = data
-            _keep_for_hooks(task, outcome, name, data)
-    if task.is_async and len(persistent) > 1:
-        _in_threads(lambda item: _save(task, item[0], item[1], outcome), persistent)
-        return
-    for name, data in persistent:
-        _save(task, name, data, outcome)
-
-
-def _save(task: Task, name: str, data: Any, outcome: Outcome) -> None:
-    _before_save(task, name, data)
-    if name in task.in_place:
-        outcome.touched.add(name)
-        task.catalog.save(name, data)
-    else:
-        outcome.staged[name] = task.catalog.stage(name, data)
-    _keep_for_hooks(task, outcome, name, data)
-
-
-def _save_chunks(task: Task, streams: Mapping[str, Generator[Any, None, None]], outcome: Outcome) -> None:
-    """Save what a generator yields chunk by chunk; staged outputs become visible only as a whole."""
-    stages: dict[str, ChunkStage[Any]] = {}
-    try:
-        for name in streams:
-            if name in task.in_place:
-                outcome.touched.add(name)
-                task.catalog.reset(name)
-            elif name in task.persistent:
-                stages[name] = task.catalog.stage_chunks(name)
-        for name, chunk in _interleaved(streams):
-            _save_chunk(task, name, chunk, stages, outcome)
-        for name, stage in stages.items():
-            outcome.staged[name] = stage.finish()
-    except BaseException:
-        for stage in stages.values():
-            stage.discard()
-        raise
-    finally:
-        for stream in streams.values():
-            stream.close()  # what the node's generator holds is let go of now
-
-
-def _save_chunk(
-    task: Task, name: str, chunk: Any, stages: Mapping[str, ChunkStage[Any]], outcome: Outcome
-) -> None:
-    _before_save(task, name, chunk)
-    if name in stages:
-        stages[name].write(chunk)
-    elif name in task.in_place:
-        task.catalog.save(name, chunk)
-    else:
-        outcome.values[name] = chunk
-    _keep_for_hooks(task, outcome, name, chunk)
-
-
 def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:
     """Yield one chunk of each stream in turn until all are exhausted."""
     alive = dict(streams)
@@ -235,16 +297,6 @@ def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[
                 del alive[name]
             else:
                 yield name, chunk
-
-
-def _before_save(task: Task, name: str, data: Any) -> None:
-    if task.hooks is not None:
-        task.hooks.hook.before_dataset_saved(dataset_name=name, data=data, node=task.node)
-
-
-def _keep_for_hooks(task: Task, outcome: Outcome, name: str, data: Any) -> None:
-    if task.hooks is not None:
-        outcome.saved[name] = data
 
 
 def _in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

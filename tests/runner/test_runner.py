@@ -444,12 +444,16 @@ class Many(Executor[Any]):
         self.is_closed = False
         self.most = 0
 
-    def submit(self, key: Any, call: Any) -> None:
-        self.calls.append((key, call))
+    def start(self, job: Any) -> None:
+        self.job = job
+
+    def submit(self, key: Any, argument: Any, timeout: float | None = None) -> None:
+        self.calls.append((key, argument))
         self.most = max(self.most, len(self.calls))
 
-    def wait(self) -> Any:
+    def wait(self, timeout: float | None = None) -> Any:
         inline: InlineExecutor[Any] = InlineExecutor()
+        inline.start(self.job)
         inline.submit(*self.calls.pop())
         return inline.wait()
 
@@ -494,7 +498,7 @@ def test_a_worker_that_is_gone_is_a_failure_of_its_node(tmp_path: Path, error: E
     from incremental.executors import Finished
 
     class Dying(InlineExecutor[Any]):
-        def wait(self) -> Any:
+        def wait(self, timeout: float | None = None) -> Any:
             return Finished(self._next[0], None, error)  # type: ignore[index]
 
     class DyingRunner(AbstractRunner):

@@ -106,6 +106,11 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         """True, unless a subclass stores the data by code of its own."""
         return not self._saves_otherwise()
 
+    @property
+    def can_send_stage(self) -> bool:
+        """True for a local file that can be staged; what is uploaded is published by who uploads it."""
+        return self._protocol == "file" and self.can_stage
+
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it.
 

@@ -1,0 +1,309 @@
+"""The executor of processes: each slot is one process of loky's, so that its death names what it ran.
+
+It knows nothing of nodes. Each slot is spoken to over a pipe of its own, from the thread of the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import shutil
+import signal
+import tempfile
+import time
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic
+
+from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
+from incremental.executors.base import Executor, Finished, Key, drop
+from incremental.executors.parcels import pack, scratch_root, unpack
+from incremental.executors.worker import CALL, ERROR, JOB, LOG, Station, kill_group, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from multiprocessing.connection import Connection
+
+_GRACE = 0.7  # seconds that a stopped worker has to take back what it began
+_PULSE = 1.0  # seconds between looks whether a busy worker is alive, should its pipe not tell
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)  # fmt: skip
+
+
+class ProcessExecutor(Executor[Key]):
+    """Run calls in processes that are started as they are needed and replaced when they die.
+
+    Args:
+        max_workers: how many at once.
+    """
+
+    in_process = False
+
+    def __init__(self, max_workers: int) -> None:
+        self.capacity = max_workers
+        self._job = b""
+        self._idle: list[_Slot[Key]] = []
+        self._busy: dict[int, _Slot[Key]] = {}  # by the descriptor of its pipe
+        self._gone: deque[Finished[Key]] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._numbers = set(range(1, max_workers + 1))
+        self._site: _Site | None = None
+
+    def start(self, job: Callable[[Any], Any]) -> None:
+        """Pack the job, which each worker gets when it starts. Raises RunError when it cannot travel."""
+        try:
+            self._job = JOB + pack(job, None)
+        except Exception as error:
+            raise RunError(_cannot_travel("the run", error)) from error
+
+    def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
+        """Send the argument to an idle worker, or to a new one. Raises RunError when it cannot travel."""
+        if self._site is None:
+            self._site = _Site(self.capacity)
+        try:
+            parcel = pack(argument, self._site.folder)
+        except Exception as error:
+            raise RunError(_cannot_travel("it, or what it reads,", error)) from error
+        slot = self._idle.pop() if self._idle else self._new_slot(self._site)
+        slot.begin(key, timeout)
+        self._busy[slot.descriptor] = slot
+        self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
+        try:
+            slot.calls.send_bytes(CALL + parcel)
+        except OSError:
+            self._bury(slot)
+        except BaseException:  # an interrupt: it has half a message, and nothing else can be sent
+            self._bury(slot)
+            raise
+
+    def wait(self, timeout: float | None = None) -> Finished[Key] | None:
+        """Return the next call that ends, is stopped, or loses its worker."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._gone:
+                return self._gone.popleft()
+            for ready, _ in self._selector.select(self._patience(until)):
+                finished = self._heard(ready.data)
+                if finished is not None:
+                    return finished
+            self._look_after()
+            if until is not None and time.monotonic() >= until and not self._gone:
+                return None
+
+    def cancel(self) -> None:
+        """Stop every worker; those that run something have a moment to take back what they began."""
+        self._stop(self._busy.values())
+        for slot in list(self._busy.values()):
+            self._retire(slot)
+            self._gone.append(Finished(slot.key, None, RunError("it was stopped"), slot.name))
+
+    def close(self) -> None:
+        """End all workers. None is left when this returns."""
+        slots = [*self._idle, *self._busy.values()]
+        self._idle.clear()
+        self._busy.clear()
+        for slot in slots:
+            slot.calls.close()  # an idle worker reads the end and leaves; a busy one is stopped
+        _end(slots)
+        while self._gone:
+            drop(self._gone.popleft().value)
+        self._selector.close()
+        if self._site is not None:
+            self._site.close()
+
+    def _new_slot(self, site: _Site) -> _Slot[Key]:
+        slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
+        with contextlib.suppress(OSError):  # dead already: that shows with its first call
+            slot.calls.send_bytes(self._job)
+        return slot
+
+    def _patience(self, until: float | None) -> float:
+        moments = [slot.until for slot in self._busy.values() if slot.until is not None]
+        if until is not None:
+            moments.append(until)
+        return min(_PULSE, max(0.0, min(moments) - time.monotonic())) if moments else _PULSE
+
+    def _heard(self, slot: _Slot[Key]) -> Finished[Key] | None:
+        """Take one message of a busy worker; None where it was a log record, or the end of it."""
+        try:
+            message = slot.calls.recv_bytes()
+            kind, body = message[:1], memoryview(message)[1:]
+            value = unpack(body)
+        except (EOFError, OSError):
+            self._bury(slot)
+            return None
+        except Exception as error:  # noqa: BLE001 - a class that cannot be made again from its pickle
+            self._rest(slot)
+            text = f"its result cannot be read back: {type(error).__name__}: {error}"
+            return Finished(slot.key, None, RunError(text), slot.name)
+        if kind == LOG:
+            _log(value)
+            return None
+        self._rest(slot)
+        if kind == ERROR:
+            return Finished(slot.key, None, value, slot.name)
+        return Finished(slot.key, value, None, slot.name)
+
+    def _look_after(self) -> None:
+        """Find the workers that died in silence, and stop those whose time is up."""
+        now = time.monotonic()
+        for slot in list(self._busy.values()):
+            if slot.until is not None and now >= slot.until:
+                self._stop([slot])
+                self._retire(slot)
+                error = NodeTimeoutError(f"it took longer than {slot.timeout:g} s and was stopped")
+                self._gone.append(Finished(slot.key, None, error, slot.name))
+            elif not slot.process.is_alive() and not slot.calls.poll():
+                self._bury(slot)
+
+    def _bury(self, slot: _Slot[Key]) -> None:
+        """Say what became of a worker that is gone; the next call gets a new one."""
+        slot.process.join(2)
+        code = slot.process.exitcode
+        self._stop([slot])
+        self._retire(slot)
+        self._gone.append(Finished(slot.key, None, _death(code), slot.name))
+
+    def _rest(self, slot: _Slot[Key]) -> None:
+        self._selector.unregister(slot.descriptor)
+        del self._busy[slot.descriptor]
+        self._idle.append(slot)
+
+    def _retire(self, slot: _Slot[Key]) -> None:
+        self._selector.unregister(slot.descriptor)
+        del self._busy[slot.descriptor]
+        slot.calls.close()
+        self._numbers.add(slot.number)
+
+    def _stop(self, slots: Iterable[_Slot[Key]]) -> None:
+        _end(list(slots))
+
+
+class _Site:
+    """What all slots of one executor share: the lifeline, a folder for large buffers, the environment."""
+
+    def __init__(self, workers: int) -> None:
+        from multiprocessing import Pipe
+
+        self.folder = tempfile.mkdtemp(prefix="incremental-", dir=scratch_root())
+        self.lifeline, self._held = Pipe(duplex=False)
+        self.environment = thread_limits(workers, os.environ)
+        self.close = weakref.finalize(self, _close_site, self._held, self.lifeline, self.folder)
+
+
+def _close_site(held: Connection, lifeline: Connection, folder: str) -> None:
+    """Cut the lifeline: whoever still works ends now."""
+    held.close()
+    lifeline.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Slot(Generic[Key]):
+    """One worker process and the pipe to it."""
+
+    key: Key
+
+    def __init__(self, number: int, site: _Site) -> None:
+        from joblib.externals.loky.backend import get_context, resource_tracker
+
+        context = get_context("loky")
+        resource_tracker.ensure_running()  # or it would unblock signals in the middle of what follows
+        self.number = number
+        self.name = f"process-{number}"
+        self.timeout: float | None = None
+        self.until: float | None = None
+        self.calls, theirs = context.Pipe()
+        station = Station(theirs, site.lifeline, site.folder, os.getpid(), _log_levels())
+        self.process = context.Process(
+            target=serve, args=(station,), name=f"incremental-{self.name}", env=site.environment
+        )
+        with _no_interrupts():
+            self.process.start()
+        theirs.close()
+        self.descriptor = self.calls.fileno()
+
+    def begin(self, key: Key, timeout: float | None) -> None:
+        self.key = key
+        self.timeout = timeout
+        self.until = None if timeout is None else time.monotonic() + timeout
+
+
+def thread_limits(workers: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that give each worker its share of the cores; what the user set stands."""
+    from joblib.externals.loky import cpu_count
+
+    share = str(max(1, cpu_count() // workers))
+    return {name: share for name in _THREADS if name not in environ}
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Have a process start deaf to Ctrl-C, until it decides itself; none is lost meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(slots: list[_Slot[Any]]) -> None:
+    """End processes: those that listen by themselves, the others by force."""
+    for slot in slots:
+        with contextlib.suppress(OSError, ValueError):
+            slot.process.terminate()
+    until = time.monotonic() + _GRACE
+    for slot in slots:
+        slot.process.join(max(0.0, until - time.monotonic()))
+    for slot in slots:
+        if slot.process.is_alive():
+            kill_group(slot.process.pid)
+        else:
+            kill_rest(slot.process.pid)
+        slot.process.join(2)
+
+
+def kill_rest(group: int) -> None:
+    """Kill what a worker that is gone had started."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _death(code: int | None) -> WorkerDiedError:
+    if code is None:
+        return WorkerDiedError("its worker process is gone, and nobody knows why")
+    if code >= 0:
+        return WorkerDiedError(f"its worker process ended with exit code {code}", code)
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    likely = {"SIGKILL": "; probably out of memory", "SIGSEGV": "; a library crashed"}.get(name, "")
+    return WorkerDiedError(f"its worker process was ended by {name}{likely}", code)
+
+
+def _cannot_travel(what: str, error: Exception) -> str:
+    return f"{what} cannot travel to another process: {type(error).__name__}: {error}; run on threads"
+
+
+def _log_levels() -> dict[str, int]:
+    """Return the levels that are set in this process, by logger; the root's under an empty name."""
+    levels = {
+        name: logger.level
+        for name, logger in logging.Logger.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and logger.level
+    }
+    return {**levels, "": logging.getLogger().level}
+
+
+def _log(record: logging.LogRecord) -> None:
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)

@@ -1,0 +1,192 @@
+"""What a worker process does: takes parcels from a pipe, runs them, answers. It outlives nobody.
+
+It knows nothing of nodes. The driver holds the other end of the pipe, and the write end of a second one
+that is never written to: when that closes, however the driver ended, the worker and what it started end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from os import _exit
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import RunError
+from incremental.executors.base import drop
+from incremental.executors.parcels import pack, unpack
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+JOB, CALL = b"j", b"c"
+VALUE, ERROR, LOG = b"v", b"e", b"l"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What a worker is told when it starts."""
+
+    calls: Connection
+    lifeline: Connection
+    folder: str
+    """For large buffers of results."""
+    driver: int
+    """The process that it belongs to."""
+    log_levels: dict[str, int]
+
+
+class Stopped(BaseException):
+    """The driver wants this worker to end: what runs takes back what it began."""
+
+
+def serve(station: Station) -> None:
+    """Answer calls until the driver is gone, or says that it is enough."""
+    _settle(station)
+    speech = threading.Lock()  # threads of a node log while it runs
+    _forward_logs(station, speech)
+    job: Any = None
+    try:
+        while True:
+            message = station.calls.recv_bytes()
+            if message[:1] == JOB:
+                job = _loaded(message[1:])
+                continue
+            kind, answer = _answer(job, message[1:], station.folder)
+            with speech:
+                station.calls.send_bytes(kind + answer)
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+                break  # the job kept the Stopped for itself
+    except (EOFError, OSError, Stopped):
+        pass
+    _flush()
+    _exit(0)
+
+
+def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
+    """Run one call and return what became of it; what it printed is out by then."""
+    try:
+        if isinstance(job, BaseException):
+            raise job
+        argument = unpack(call)
+        del call
+        value = job(argument)
+        del argument
+    except Stopped:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it must come out where it is waited for
+        return ERROR, _pack_error(error)
+    finally:
+        _flush()
+    try:
+        return VALUE, pack(value, folder)
+    except Exception as error:  # noqa: BLE001 - anything may go wrong in pickling
+        drop(value)
+        text = f"{type(error).__name__}: {error}"
+        return ERROR, pack(
+            RunError(f"its result cannot travel between processes: {text}; save it, or run on threads"), None
+        )
+
+
+def _loaded(job: bytes) -> Any:
+    try:
+        return unpack(job)
+    except Exception as error:  # noqa: BLE001 - told with the first call
+        return RunError(f"a worker process cannot load its job: {type(error).__name__}: {error}")
+
+
+def _pack_error(error: BaseException) -> bytes:
+    error.__traceback__ = None
+    try:
+        packed = pack(error, None)
+        unpack(packed)
+        return packed
+    except Exception:  # noqa: BLE001 - then its text must do
+        return pack(RunError(f"{type(error).__qualname__}: {error}"), None)
+
+
+def _settle(station: Station) -> None:
+    """Become a process that only the driver ends, and that says nothing on stdout."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpgid(0, 0)  # Ctrl-C is for the driver, and what a node starts ends with this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    _die_with_parent(station.driver)
+    threading.Thread(target=_watch, args=(station.lifeline,), name="lifeline", daemon=True).start()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(2, 1)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _stop(number: int, frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is being cleaned up is not interrupted
+    raise Stopped
+
+
+def _watch(lifeline: Connection) -> None:
+    """Wait until the driver is gone, then end this process and all that it started."""
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    kill_group(os.getpid())
+    _exit(1)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a worker with all that it started."""
+    with contextlib.suppress(OSError, AttributeError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _die_with_parent(driver: int) -> None:
+    """On Linux, be killed with the driver even while foreign code keeps Python from running."""
+    if sys.platform == "linux":
+        with contextlib.suppress(Exception):
+            import ctypes
+
+            ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.name == "posix" and os.getppid() != driver:
+        _exit(1)
+
+
+def _forward_logs(station: Station, speech: threading.Lock) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [_Forwarder(station.calls, speech)]
+    for name, level in station.log_levels.items():
+        logging.getLogger(name or None).setLevel(level)
+
+
+class _Forwarder(logging.Handler):
+    """Sends records to the driver, formatted as far as they must be to travel."""
+
+    def __init__(self, calls: Connection, speech: threading.Lock) -> None:
+        super().__init__()
+        self._calls = calls
+        self._speech = speech
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            told = logging.makeLogRecord(vars(record))
+            told.msg, told.args = record.getMessage(), None
+            if record.exc_info:
+                told.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
+                told.exc_info = None
+            message = LOG + pack(told, None)
+            with self._speech:
+                self._calls.send_bytes(message)
+        except Exception:  # noqa: BLE001 - a log line must not end a node
+            self.handleError(record)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

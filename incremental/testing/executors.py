@@ -1,0 +1,134 @@
+"""The contract of executors as a class of tests: derive, say how to make one, and let pytest find it.
+
+It needs no pytest by itself: each method is plain assertions, and may be called by anything.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from incremental.io import DataCatalog
+from incremental.pipeline import Pipeline, node
+from incremental.runner import AbstractRunner, SequentialRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from incremental.executors import Executor
+
+
+class ExecutorContract(ABC):
+    """What the loop relies on. Derive from it, define ``make``, and name the class ``Test…``."""
+
+    @abstractmethod
+    def make(self) -> Executor[Any]:
+        """Return a new executor, not yet started."""
+
+    def test_each_call_ends_once_under_its_key_with_what_it_returned(self) -> None:
+        with self.make() as executor:
+            executor.start(_double)
+            for number in range(5):
+                executor.submit(f"key {number}", number)
+                finished = executor.wait()
+                assert finished is not None
+                assert (finished.key, finished.value, finished.error) == (f"key {number}", 2 * number, None)
+
+    def test_what_a_call_raised_comes_out_of_wait(self) -> None:
+        with self.make() as executor:
+            executor.start(_refuse)
+            executor.submit("a", "x")
+            finished = executor.wait()
+            assert finished is not None
+            assert (finished.key, finished.value) == ("a", None)
+            assert (type(finished.error), str(finished.error)) == (ValueError, "not x")
+
+    def test_it_takes_as_many_calls_as_it_says_and_loses_none(self) -> None:
+        with self.make() as executor:
+            assert executor.capacity >= 1
+            executor.start(_double)
+            for key in range(executor.capacity):
+                executor.submit(key, key)
+            found = [executor.wait() for _ in range(executor.capacity)]
+            assert sorted((each.key, each.value) for each in found if each) == [
+                (key, 2 * key) for key in range(executor.capacity)
+            ]
+
+    def test_it_goes_on_after_an_error(self) -> None:
+        with self.make() as executor:
+            executor.start(_refuse)
+            executor.submit("a", "x")
+            executor.wait()
+            executor.submit("b", None)
+            finished = executor.wait()
+            assert finished is not None
+            assert (finished.key, finished.value, finished.error) == ("b", "fine", None)
+
+    def test_a_job_may_be_a_closure(self) -> None:
+        step = 3
+        with self.make() as executor:
+            executor.start(lambda value: value + step)
+            executor.submit("a", 1)
+            finished = executor.wait()
+            assert finished is not None
+            assert finished.value == 4
+
+    def test_close_is_safe_when_called_twice_and_before_anything_ran(self) -> None:
+        executor = self.make()
+        executor.close()
+        executor.close()
+        executor = self.make()
+        executor.start(_double)
+        executor.close()
+
+    def test_close_does_not_wait_for_what_runs(self) -> None:
+        executor = self.make()
+        with executor:
+            executor.start(time.sleep)
+            executor.submit("a", 20)
+            begin = time.monotonic()
+        assert time.monotonic() - begin < 5
+
+    def test_a_pipeline_gives_the_same_as_inline(self) -> None:
+        def pipeline() -> Pipeline:
+            return Pipeline(
+                [
+                    node(lambda x: x + 1, "x", "a", name="a"),
+                    node(lambda x: [x, x], "x", "b", name="b"),
+                    node(lambda a, b: (a, [*b, a]), ["a", "b"], ["c", "d"], name="cd"),
+                    node(_pieces, "d", "e", name="e"),
+                ]
+            )
+
+        expected = _values(SequentialRunner(), pipeline())
+        assert _values(_Runner(self), pipeline()) == expected
+
+
+class _Runner(AbstractRunner):
+    def __init__(self, contract: ExecutorContract) -> None:
+        super().__init__()
+        self._contract = contract
+
+    def open_executor(self) -> Executor[Any]:
+        return self._contract.make()
+
+
+def _values(runner: AbstractRunner, pipeline: Pipeline) -> dict[str, Any]:
+    found = runner.run(pipeline, DataCatalog({"x": 1}))
+    return {name: dataset.load() for name, dataset in found.items()}
+
+
+def _double(value: int) -> int:
+    return 2 * value
+
+
+def _refuse(value: str | None) -> str:
+    if value is not None:
+        raise ValueError(f"not {value}")
+    return "fine"
+
+
+def _pieces(values: list[int]) -> Iterator[list[int]]:
+    for value in values:
+        yield [value]

@@ -1,0 +1,211 @@
+"""Processes: what becomes of workers that die or take too long, what travels, and what is left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
+from incremental.executors import ProcessExecutor
+from incremental.executors.parcels import LARGE, pack, unpack
+from incremental.executors.processes import thread_limits
+
+
+def run_one(job: Any, argument: Any = None, timeout: float | None = None) -> Any:
+    with ProcessExecutor[str](1) as executor:
+        executor.start(job)
+        executor.submit("a", argument, timeout)
+        return executor.wait()
+
+
+def workers() -> list[psutil.Process]:
+    return [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if "resource_tracker" not in " ".join(each.cmdline())
+    ]
+
+
+DEATHS = [
+    (lambda _: os.kill(os.getpid(), signal.SIGKILL), "was ended by SIGKILL; probably out of memory", -9),
+    (lambda _: os.kill(os.getpid(), signal.SIGSEGV), "was ended by SIGSEGV; a library crashed", -11),
+    (lambda _: os._exit(7), "ended with exit code 7", 7),
+]
+
+
+@pytest.mark.parametrize("trial", range(3))
+@pytest.mark.parametrize(("death", "text", "code"), DEATHS, ids=["SIGKILL", "SIGSEGV", "_exit"])
+def test_a_worker_that_dies_is_named_at_once_replaced_and_its_sibling_goes_on(
+    death: Any, text: str, code: int, trial: int
+) -> None:
+    def job(argument: str) -> str:
+        if argument == "die":
+            death(None)
+        time.sleep(0.3)
+        return argument
+
+    with ProcessExecutor[str](2) as executor:
+        executor.start(job)
+        executor.submit("sibling", "fine")
+        begin = time.monotonic()
+        executor.submit("victim", "die")
+        finished = {each.key: each for each in (executor.wait(), executor.wait()) if each is not None}
+        assert time.monotonic() - begin < 5
+        assert finished["sibling"].value == "fine"
+        error = finished["victim"].error
+        assert isinstance(error, WorkerDiedError)
+        assert (str(error), error.exit_code) == (f"its worker process {text}", code)
+        executor.submit("next", "fine, too")
+        after = executor.wait()
+        assert after is not None
+        assert after.value == "fine, too"
+    assert workers() == []
+
+
+def test_a_call_that_takes_too_long_is_killed_even_when_it_does_not_listen() -> None:
+    def deaf(_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(30)
+
+    begin = time.monotonic()
+    finished = run_one(deaf, timeout=0.6)
+    assert isinstance(finished.error, NodeTimeoutError)
+    assert str(finished.error) == "it took longer than 0.6 s and was stopped"
+    assert time.monotonic() - begin < 4
+    assert workers() == []
+
+
+def test_what_a_call_started_ends_with_its_worker() -> None:
+    def job(_: Any) -> None:
+        subprocess.Popen(["sleep", "60"])
+        time.sleep(60)
+
+    with ProcessExecutor[str](1) as executor:
+        executor.start(job)
+        executor.submit("a", None)
+        deadline = time.monotonic() + 10
+        while len(workers()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        sleeper = next(each for each in workers() if each.name() == "sleep")
+    sleeper.wait(3)
+
+
+def test_an_error_that_cannot_be_pickled_comes_as_its_type_and_text() -> None:
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} and {two}")
+
+    def job(_: Any) -> None:
+        raise Odd(1, 2)
+
+    error = run_one(job).error
+    assert type(error) is RunError
+    assert "1 and 2" in str(error)
+
+
+def test_what_cannot_travel_is_refused_in_words() -> None:
+    lock = __import__("threading").Lock()
+    with pytest.raises(
+        RunError, match=r"the run cannot travel to another process: TypeError: .* run on threads"
+    ):
+        ProcessExecutor[str](1).start(lambda _: lock)
+    with ProcessExecutor[str](1) as executor:
+        executor.start(lambda argument: (value for value in argument))
+        with pytest.raises(RunError, match="it, or what it reads, cannot travel"):
+            executor.submit("a", lock)
+        executor.submit("b", [1])
+        finished = executor.wait()
+        assert finished is not None
+        assert "its result cannot travel between processes" in str(finished.error)
+        executor.submit("c", [2])
+        assert executor.wait() is not None
+
+
+def test_large_arrays_are_mapped_copy_on_write_and_leave_no_file(tmp_path: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(LARGE, dtype="float64")
+    packed = pack({"a": array, "again": array, "small": numpy.ones(3)}, str(tmp_path))
+    assert len(packed) < LARGE
+    assert len(list(tmp_path.iterdir())) == 1
+    found = unpack(packed)
+    assert list(tmp_path.iterdir()) == []
+    found["a"][0] = 5
+    assert (array[0], found["a"][0]) == (0, 5)
+    assert numpy.array_equal(found["a"][1:], array[1:])
+
+    def change(values: Any) -> Any:
+        values[0] = 7
+        return values
+
+    back = run_one(change, array).value
+    assert (array[0], back[0], back.flags.writeable) == (0, 7, True)
+
+
+def test_what_a_worker_logs_reaches_the_handlers_here(caplog: pytest.LogCaptureFixture) -> None:
+    def job(_: Any) -> None:
+        logging.getLogger("mine").warning("seen %s", 1)
+        logging.getLogger("mine").debug("unseen")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logging.getLogger("mine").exception("failed")
+
+    run_one(job)
+    assert [record.getMessage() for record in caplog.records if record.name == "mine"] == ["seen 1", "failed"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_a_worker_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    run_one(lambda _: print("hello"))
+    assert capfd.readouterr() == ("", "hello\n")
+
+
+def test_workers_share_the_cores_without_a_change_here() -> None:
+    before = dict(os.environ)
+    found = run_one(lambda name: os.environ.get(name), "OMP_NUM_THREADS").value
+    assert found == thread_limits(1, {})["OMP_NUM_THREADS"]
+    assert dict(os.environ) == before
+    assert "OMP_NUM_THREADS" not in thread_limits(1, {"OMP_NUM_THREADS": "5"})
+
+
+DRIVER = """
+import sys, time
+from incremental.executors import ProcessExecutor
+
+def job(_):
+    open(sys.argv[1], "a").write("x")
+    time.sleep(60)
+
+with ProcessExecutor(2) as executor:
+    executor.start(job)
+    executor.submit("a", 1)
+    executor.submit("b", 2)
+    executor.wait()
+"""
+
+
+@pytest.mark.parametrize("trial", range(3))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_driver_however_it_ends(tmp_path: Path, number: int, trial: int) -> None:
+    begun = tmp_path / "begun"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(begun)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 20
+    while not (begun.exists() and begun.read_text() == "xx") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    assert len(children) >= 2
+    driver.send_signal(number)
+    driver.wait(2)
+    _, alive = psutil.wait_procs(children, 3)
+    assert alive == []
