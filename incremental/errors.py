@@ -160,6 +160,20 @@ class NodeTimeoutError(RunError):
     """A node took longer than it may, and was stopped."""
 
 
+class RemoteError(Exception):
+    """Stands behind an error from another process; its text is the traceback there.
+
+    ``cause`` is type and text of the error behind that one.
+    """
+
+    def __init__(self, text: str, cause: tuple[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known words, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)

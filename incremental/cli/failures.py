@@ -15,11 +15,11 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.interrupts import Interrupted
 from incremental.config.faults import show_path
-from incremental.errors import IncrementalError, NodeRunError
+from incremental.errors import IncrementalError, NodeRunError, RemoteError
 from incremental.render.failure import Failure, Frame, failure_document, failure_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from incremental.cli.call import Call
 
@@ -66,7 +66,7 @@ def _usage(error: click.ClickException) -> Failure:
 
 def _of_node(error: NodeRunError, call: Call) -> Failure:
     cause = error.__cause__ or error
-    frames, raised_in = _users_frames(cause)
+    frames, raised_in = _users_frames(cause, error.frames)
     return Failure(str(error), frames, raised_in, _behind(cause), (_resume(call),))
 
 
@@ -90,9 +90,14 @@ def _resume(call: Call) -> str:
     return " ".join([_RESUMABLE, *call.resume])
 
 
-def _users_frames(error: BaseException) -> tuple[tuple[Frame, ...], Frame | None]:
-    """Return the frames in the user's own code, and where a library raised below the last of them."""
-    frames = list(_frames(error))
+def _users_frames(
+    error: BaseException, summaries: Sequence[traceback.FrameSummary] | None = None
+) -> tuple[tuple[Frame, ...], Frame | None]:
+    """Return the frames in the user's own code, and where a library raised below the last of them.
+
+    ``summaries`` are the frames of an error that was raised in another process.
+    """
+    frames = list(_frames(traceback.extract_tb(error.__traceback__) if summaries is None else summaries))
     users = [frame for frame, is_users in frames if is_users]
     last = frames[-1][0] if frames else None
     if not users or last is None or last is users[-1]:
@@ -100,9 +105,9 @@ def _users_frames(error: BaseException) -> tuple[tuple[Frame, ...], Frame | None
     return tuple(users), replace(last, file=_short(last.file))
 
 
-def _frames(error: BaseException) -> Iterator[tuple[Frame, bool]]:
+def _frames(summaries: Iterable[traceback.FrameSummary]) -> Iterator[tuple[Frame, bool]]:
     """Yield each frame outside this package, and whether it is the user's own."""
-    for summary in traceback.extract_tb(error.__traceback__):
+    for summary in summaries:
         if summary.filename.startswith(_OURS):
             continue
         frame = _frame(summary)
@@ -143,5 +148,10 @@ def _behind(error: BaseException) -> str | None:
     cause = error.__cause__
     if cause is None or isinstance(error, IncrementalError):
         return None
-    first = str(cause).partition("\n")[0]
-    return f"{type(cause).__name__}: {first}" if first else type(cause).__name__
+    name, text = type(cause).__name__, str(cause)
+    if isinstance(cause, RemoteError):
+        if cause.cause is None:
+            return None
+        name, text = cause.cause
+    first = text.partition("\n")[0]
+    return f"{name}: {first}" if first else name

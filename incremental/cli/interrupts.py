@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING
+from os import _exit
+from typing import TYPE_CHECKING, NoReturn
 
 from incremental.cli import exit_codes
 
@@ -39,6 +41,20 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, also while threads run what the user gave up on: nobody waits for those."""
+    threads = sys.modules.get("incremental.executors.threads")
+    if code == exit_codes.DONE or threads is None or not threads.abandoned_threads():
+        sys.exit(code)
+    import logging
+
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    _exit(code)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.call import Call
 from incremental.cli.commands import LazyGroup, common, examples
-from incremental.cli.interrupts import terminable
+from incremental.cli.interrupts import leave, terminable
 from incremental.cli.output import Output
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _COMMANDS = {
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its code."""
-    sys.exit(invoke(sys.argv[1:]))
+    leave(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: Sequence[str]) -> int:

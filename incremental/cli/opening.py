@@ -72,12 +72,16 @@ def resume_options(call: Call, options: Mapping[str, Any]) -> list[str]:
     found = [str(options["file"])] if options.get("file") else []
     if call.project:
         found.append(f"--project={call.project}")
-    for name in ("env", "conf_source", "runner"):
+    for name in ("env", "conf_source", "runner", "workers"):
         if options.get(name):
             found.append(f"--{name.replace('_', '-')}={strip_url(str(options[name]))}")
     params = mask(merged(options.get("params") or ()))
     if params:
         found.append(f"--params={','.join(f'{key}={_value(value)}' for key, value in params.items())}")
+    arguments = mask(merged(options.get("runner_params") or ()))
+    if arguments:
+        told = ",".join(f"{key}={_value(value)}" for key, value in arguments.items())
+        found.append(f"--runner-params={told}")
     if options.get("is_async"):
         found.append("--async")
     return [shlex.quote(word) for word in found]

@@ -11,7 +11,7 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.commands import Command, common, examples
 from incremental.cli.opening import Trace, opened, resume_options
-from incremental.cli.options import opening, request_of, selector_given, selectors
+from incremental.cli.options import Parameters, merged, opening, request_of, selector_given, selectors
 
 if TYPE_CHECKING:
     from incremental.cli.call import Call
@@ -33,6 +33,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
         "incremental run --only-missing-outputs  # the least after which nothing is missing",
         "incremental run --from-nodes clean --env prod --params model.lr=0.1",
         "incremental run --only-missing-outputs --force train  # that, and train",
+        "incremental run --runner threads --workers 8  # independent nodes at once",
         "incremental run --resume  # finish the run that failed",
         "incremental run --plan plan.json  # what was planned, or nothing",
         "incremental run pipeline.py  # a project of one file",
@@ -43,7 +44,19 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--only-missing-outputs", is_flag=True, help="Run only what has to run for no output to be missing."
 )
-@click.option("--runner", metavar="NAME", help="sequential, or the dotted path of a runner class.")
+@click.option(
+    "--runner", metavar="NAME", help="sequential, threads, processes, or the dotted path of a runner class."
+)
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(1), help="How many nodes at once; by default in processes."
+)
+@click.option(
+    "--runner-params",
+    type=Parameters(),
+    multiple=True,
+    metavar="A=1,B=2",
+    help="Further arguments of the runner.",
+)
 @click.option("--async", "is_async", is_flag=True, help="Load and save the datasets of a node in threads.")
 @click.option(
     "--plan",
@@ -78,7 +91,9 @@ def run(call: Call, /, **options: Any) -> int:
 
         options["env"] = read_sealed(text).env
     with opened(call, options, Trace.RECORD) as session:
-        runner = runner_of(options["runner"], options["is_async"])
+        runner = runner_of(
+            options["runner"], options["is_async"], options["workers"], merged(options["runner_params"])
+        )
         begin = time.perf_counter()
         result = _run(call, session, options, runner, text)
         _answer(call, session, result, time.perf_counter() - begin)

@@ -6,27 +6,50 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from incremental.errors import did_you_mean
+from incremental.errors import RunError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from incremental.runner import AbstractRunner
 
-_BY_NAME = {"sequential": "SequentialRunner", "SequentialRunner": "SequentialRunner"}
-_TO_COME = frozenset(
-    {"threads", "ThreadRunner", "processes", "ParallelRunner", "dask", "DaskRunner", "ray", "RayRunner"}
-)
+_BY_NAME = {
+    "sequential": "SequentialRunner",
+    "threads": "ThreadRunner",
+    "processes": "ParallelRunner",
+    "SequentialRunner": "SequentialRunner",
+    "ThreadRunner": "ThreadRunner",
+    "ParallelRunner": "ParallelRunner",
+}
+_TO_COME = frozenset({"dask", "DaskRunner", "ray", "RayRunner"})
+_WORKERS = "max_workers"
 
 
-def runner_of(name: str | None, is_async: bool) -> AbstractRunner:
+def runner_of(
+    name: str | None,
+    is_async: bool,
+    workers: int | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> AbstractRunner:
     """Make the runner that a name, or the dotted path of a class, stands for.
 
+    Args:
+        name: ``sequential``, ``threads``, ``processes`` or a dotted path.
+        is_async: load and save the datasets of a node in threads.
+        workers: how many nodes at once; more than one without a name means processes.
+        params: further arguments of the runner.
+
     Raises:
-        click.UsageError: there is no such runner.
+        click.UsageError: there is no such runner, or it does not take these arguments.
     """
-    kind = _class_of(name or "sequential")
+    name = name or ("processes" if workers is not None and workers > 1 else "sequential")
+    kind = _class_of(name)
+    arguments = {"is_async": is_async, **(params or {})}
+    if workers is not None and not (workers == 1 and kind.__name__ == "SequentialRunner"):
+        arguments[_WORKERS] = workers
     try:
-        runner: AbstractRunner = kind(is_async=is_async)
-    except TypeError as error:
+        runner: AbstractRunner = kind(**arguments)
+    except (TypeError, RunError) as error:
         raise click.UsageError(f"runner {name!r} cannot be made: {error}") from error
     return runner
 
@@ -39,12 +62,13 @@ def _class_of(name: str) -> Any:
         return getattr(runner, _BY_NAME[short])
     if short in _TO_COME:
         raise click.UsageError(
-            f"runner {name!r} is not in this version yet; use 'sequential', or the dotted path of a class"
+            f"runner {name!r} is not in this version yet; use 'threads' or 'processes', "
+            "or the dotted path of a class"
         )
     if "." not in name:
         near = (
             did_you_mean(name, [*_BY_NAME, *_TO_COME])
-            or "; there is 'sequential', or give the dotted path of a class"
+            or "; there are 'sequential', 'threads' and 'processes', or give the dotted path of a class"
         )
         raise click.UsageError(f"no runner {name!r}{near}")
     return _imported(name, runner.AbstractRunner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from incremental.executors.base import Executor, Finished, Key, drop
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 THREAD_PREFIX = "incremental-worker"
 _STOP = None
+_ENDING = 0.1  # seconds that an idle thread takes to end, at most
 
 
 class ThreadExecutor(Executor[Key]):
@@ -90,5 +92,11 @@ def _run(job: Callable[[Any], Any], call: tuple[Key, Any], name: str) -> Finishe
 
 
 def abandoned_threads() -> bool:
-    """Tell whether a call still runs in a thread of an executor that is closed, or never was."""
-    return any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate())
+    """Tell whether a call still runs in a thread of an executor; those that are about to end are awaited."""
+    until = time.monotonic() + _ENDING
+    for thread in threading.enumerate():
+        if thread.name.startswith(THREAD_PREFIX):
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                return True
+    return False

@@ -23,11 +23,11 @@ from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
-from incremental.runner.travel import check_hooks, travelling
+from incremental.runner.travel import check_hooks, cloudpickle, travelling
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from incremental.events import Listener
     from incremental.executors import Executor, Finished
@@ -50,6 +50,8 @@ class Surroundings:
     marks: Marks = field(default_factory=Marks)
     listeners: tuple[Listener, ...] = ()
     is_async: bool = False
+    pickle_by_value: Callable[[Any], None] | None = None
+    """Tells cloudpickle, which it is given, what no other process can import."""
 
 
 class Loop:
@@ -122,6 +124,8 @@ class Loop:
         """Return what all tasks share, fit for where they run."""
         around, catalog, is_apart = self._around, self._catalog, not self._executor.in_process
         if is_apart:
+            if around.pickle_by_value is not None:
+                around.pickle_by_value(cloudpickle())
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
         return Worker(catalog, around.run_id, around.hooks, around.is_async, is_apart)
@@ -134,17 +138,22 @@ class Loop:
                 if not self._in_flight:
                     return
                 self._take(self._executor.wait())  # kept in no variable: the values in it are to be freed
-        except KeyboardInterrupt:
-            self._wind_down()
+        except KeyboardInterrupt as interrupt:
+            self._wind_down(patient=type(interrupt) is KeyboardInterrupt)
             raise
 
     def _has_room(self) -> bool:
         return len(self._in_flight) < self._executor.capacity
 
-    def _wind_down(self) -> None:
-        """After an interrupt, start nothing more; wait for what cannot be stopped, and keep what it made."""
+    def _wind_down(self, *, patient: bool) -> None:
+        """After an interrupt, start nothing more; wait for what cannot be stopped, and keep what it made.
+
+        Whoever sends another signal than Ctrl-C (a kind of KeyboardInterrupt) has no patience.
+        """
         self._executor.cancel()
         if self._in_flight and self._executor.in_process:
+            if not patient:
+                return
             names = ", ".join(map(repr, self._in_flight))
             logger.warning("interrupted: waiting for %s; interrupt again to give up", names)
         while self._in_flight:

@@ -43,7 +43,7 @@ class Publisher:
         self._ledger = ledger
         self._run_id = run_id
         self._durable = durable
-        self._shows_later = catalog.can_stage if in_process else catalog.can_send_stage
+        self._shows_later = catalog.can_stage if in_process else self._can_send_stage
         self._begun = marks.begun
         self._generations = dict(marks.generations)
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
@@ -96,8 +96,8 @@ class Publisher:
         reads = self._reads(node)
         if persistent:
             self._publish_staged(node, outcome)
-            for name, version in outcome.versions.items():
-                self._catalog.note_saved_elsewhere(name, version)
+            for name in outcome.versions:  # saved by another process: what ours knew of it is old
+                self._catalog.release(name)
             outputs = [self._output(name, outcome.versions) for name in node.writes if name in persistent]
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
@@ -121,6 +121,9 @@ class Publisher:
             self._ledger.begin(self._run_id, node.name, replaced)
         for staged in outcome.staged.values():
             staged.publish()  # should it fail, nobody knows how far it came: the begin stands
+
+    def _can_send_stage(self, name: str) -> bool:
+        return bool(getattr(self._catalog[name], "can_send_stage", False))
 
     def _reads(self, node: Node) -> dict[str, str]:
         """Return the generations of what a node read; what came through memory counts as its own sources."""

@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import HookError, RunError
+from incremental.errors import HookError, RemoteError, RunError
 from incremental.io.catalog.capabilities import is_ephemeral
 
 if TYPE_CHECKING:
@@ -51,17 +51,6 @@ class Trace:
         """Give an error that came from elsewhere the error behind it, and its traceback as text."""
         if error.__cause__ is None:
             error.__cause__ = RemoteError(self.text, self.cause)
-
-
-class RemoteError(Exception):
-    """Stands behind an error from another process; its text is the traceback there."""
-
-    def __init__(self, text: str, cause: tuple[str, str] | None = None) -> None:
-        super().__init__(text)
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
 
 
 def portable(error: BaseException) -> BaseException:
@@ -137,6 +126,13 @@ def release_all(catalog: DataCatalog, names: Iterable[str]) -> None:
     for name in names:
         if catalog.built(name) is not None:
             catalog.release(name)
+
+
+def cloudpickle() -> Any:
+    """Return the cloudpickle that what travels is pickled with."""
+    from incremental.executors import parcels
+
+    return parcels.cloudpickle()
 
 
 def _fault(what: str, value: Any) -> str | None:

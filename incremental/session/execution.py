@@ -13,6 +13,7 @@ from incremental.errors import PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
+from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
 from incremental.session.request import DEFAULT, Request
@@ -173,7 +174,12 @@ class Execution:
         )  # fmt: skip
         self._history.start(record)
         around = Surroundings(
-            run_id, self._hooks, self._ledger, prepared.marks, (self._note(run_id), *listeners)
+            run_id,
+            self._hooks,
+            self._ledger,
+            prepared.marks,
+            (self._note(run_id), *listeners),
+            pickle_by_value=pickle_by_value,
         )
         try:
             result = runner.run_plan(plan, prepared.catalog, around)

@@ -121,15 +121,51 @@ def test_the_sequential_runner_has_three_names(cli, single, runner: str) -> None
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        ["--runner", "threads"],
+        ["--runner", "ThreadRunner", "--workers", "2"],
+        ["--runner", "incremental.runner.ThreadRunner", "--runner-params", "max_workers=3"],
+        ["--runner", "processes", "--workers", "1"],
+        ["--workers", "2"],
+        ["--workers", "1"],
+    ],
+)
+def test_other_runners_make_the_same(cli, single, options: list[str]) -> None:
+    folder = single()
+    assert cli("run").code == 0
+    expected = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert cli("run", *options).code == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--workers", "0"], "0 is not in the range x>=1"),
+        (["--runner", "sequential", "--workers", "2"], "unexpected keyword argument 'max_workers'"),
+        (
+            ["--runner", "threads", "--runner-params", "max_workers=0"],
+            "it must be a whole number of 1 or more",
+        ),
+        (["--runner", "threads", "--runner-params", "speed=9"], "unexpected keyword argument 'speed'"),
+    ],
+)
+def test_arguments_that_a_runner_does_not_take_are_refused(
+    cli, single, options: list[str], text: str
+) -> None:
+    single()
+    said = cli("run", *options)
+    assert said.code == 2
+    assert text in said.err
+
+
+@pytest.mark.parametrize(
     ("runner", "text"),
     [
         (
-            "threads",
-            "runner 'threads' is not in this version yet; use 'sequential', or the dotted path of a class",
-        ),
-        (
             "DaskRunner",
-            "runner 'DaskRunner' is not in this version yet; use 'sequential', or the dotted path of a class",
+            "runner 'DaskRunner' is not in this version yet; use 'threads' or 'processes', or the dotted path of a class",
         ),
         ("sequentail", "no runner 'sequentail'; did you mean 'sequential' or 'SequentialRunner'?"),
         ("xyz", "no runner 'xyz'; there is 'sequential', or give the dotted path of a class"),
@@ -380,7 +416,10 @@ def test_a_file_of_options_that_is_wrong(cli, single, text: str, error: str | No
             ("run", "--load-versions", "model"),
             "Invalid value for '--load-versions' / '-lv': 'model' is no dataset with a version; write 'dataset:version'",
         ),
-        (("run", "nope.txt"), "'nope.txt' is no Python file, as a project of one file is; pick nodes with --nodes=nope.txt"),
+        (
+            ("run", "nope.txt"),
+            "'nope.txt' is no Python file, as a project of one file is; pick nodes with --nodes=nope.txt",
+        ),
         (("rnu",), "no command 'rnu'; did you mean 'run'?"),
         (("xyz",), "no command 'xyz'; there are init, plan, run, why, runs, catalog, pipelines, doctor"),
     ],

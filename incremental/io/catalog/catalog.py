@@ -282,10 +282,6 @@ class DataCatalog(Mapping[str, Any]):
         """Whether a save can be written whole before it is visible."""
         return bool(getattr(self[name], "can_stage", False))
 
-    def can_send_stage(self, name: str) -> bool:
-        """Whether what another process staged can be published by this one."""
-        return bool(getattr(self[name], "can_send_stage", False))
-
     def stage(self, name: str, data: Any) -> Staged:
         """Write data whole but not yet visible; for datasets that ``can_stage``."""
         staged: Staged = self._staging(name, self[name].stage, data)
@@ -311,12 +307,6 @@ class DataCatalog(Mapping[str, Any]):
         if version is not None:
             self._saved[name] = version
         return version
-
-    def note_saved_elsewhere(self, name: str, version: str | None) -> None:
-        """Remember the version that another process saved, and forget what was known before."""
-        self.release(name)
-        if version is not None:
-            self._saved[name] = version
 
     def version_read(self, name: str) -> str | None:
         """Return the version that a load reads; None for a dataset without versions, or with none yet."""
