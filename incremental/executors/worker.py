@@ -46,25 +46,35 @@ class Stopped(BaseException):
 
 def serve(station: Station) -> None:
     """Answer calls until the driver is gone, or says that it is enough."""
-    _settle(station)
+    code = 1
+    try:
+        try:
+            _settle(station)
+            _answer_all(station)
+            code = 0
+        except (EOFError, OSError, Stopped):
+            code = 0
+        finally:
+            _flush()
+    finally:  # whenever a signal came: no traceback, no destructors, no threads of nodes to wait for
+        _exit(code)
+
+
+def _answer_all(station: Station) -> None:
     speech = threading.Lock()  # threads of a node log while it runs
     _forward_logs(station, speech)
     job: Any = None
-    try:
-        while True:
-            message = station.calls.recv_bytes()
-            if message[:1] == JOB:
-                job = _loaded(message[1:])
-                continue
-            kind, answer = _answer(job, message[1:], station.folder)
-            with speech:
-                station.calls.send_bytes(kind + answer)
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-                break  # the job kept the Stopped for itself
-    except (EOFError, OSError, Stopped):
-        pass
-    _flush()
-    _exit(0)
+    while True:
+        message = station.calls.recv_bytes()
+        if message[:1] == JOB:
+            job = _loaded(message[1:])
+            continue
+        kind, answer = _answer(job, message[1:], station.folder)
+        del message
+        with speech:
+            station.calls.send_bytes(kind + answer)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+            return  # the job kept the Stopped for itself
 
 
 def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
