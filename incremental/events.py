@@ -64,6 +64,18 @@ class NodeFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeRetried:
+    """An attempt of a node failed, and there will be another."""
+
+    node: str
+    error: BaseException
+    attempt: int
+    """The one that failed, counted from 1."""
+    pause: float
+    """Seconds until the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The run is over: ``succeeded``, ``failed`` or ``interrupted``."""
 
@@ -73,5 +85,5 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | NodeSkipped | NodeStarted | NodeFinished | NodeFailed | RunFinished
+Event = RunStarted | NodeSkipped | NodeStarted | NodeFinished | NodeFailed | NodeRetried | RunFinished
 Listener = Callable[[Event], None]

@@ -35,6 +35,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
         "incremental run --only-missing-outputs --force train  # that, and train",
         "incremental run --runner threads --workers 8  # independent nodes at once",
         "incremental run --resume  # finish the run that failed",
+        "incremental run --keep-going --retries 2  # let no single failure stop the rest",
         "incremental run --plan plan.json  # what was planned, or nothing",
         "incremental run pipeline.py  # a project of one file",
     ),
@@ -58,6 +59,14 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     help="Further arguments of the runner.",
 )
 @click.option("--async", "is_async", is_flag=True, help="Load and save the datasets of a node in threads.")
+@click.option("--keep-going", is_flag=True, help="When a node fails, run what does not depend on it.")
+@click.option("--retries", metavar="N", type=click.IntRange(0), help="How often a failed node runs again.")
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds a node may take, in processes.",
+)
 @click.option(
     "--plan",
     "plan_file",
@@ -83,7 +92,7 @@ def run(call: Call, /, **options: Any) -> int:
     _check(options)
     if options["dry_run"]:
         return _show(call, options)
-    from incremental.cli.runners import runner_of
+    from incremental.cli.runners import policy_of, runner_of
 
     text = Path(options["plan_file"]).read_text(encoding="utf-8") if options["plan_file"] else None
     if text is not None and options["env"] is None:
@@ -94,6 +103,7 @@ def run(call: Call, /, **options: Any) -> int:
         runner = runner_of(
             options["runner"], options["is_async"], options["workers"], merged(options["runner_params"])
         )
+        runner.policy = policy_of(runner.policy, options)
         begin = time.perf_counter()
         result = _run(call, session, options, runner, text)
         _answer(call, session, result, time.perf_counter() - begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from incremental.errors import RunError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from incremental.runner import AbstractRunner
+    from incremental.runner import AbstractRunner, FailurePolicy
 
 _BY_NAME = {
     "sequential": "SequentialRunner",
@@ -52,6 +53,12 @@ def runner_of(
     except (TypeError, RunError) as error:
         raise click.UsageError(f"runner {name!r} cannot be made: {error}") from error
     return runner
+
+
+def policy_of(policy: FailurePolicy, options: Mapping[str, Any]) -> FailurePolicy:
+    """Return what a runner does about failures, with what the command line says in its place."""
+    given = {key: options[key] for key in ("retries", "timeout") if options[key] is not None}
+    return replace(policy, **given, keep_going=options["keep_going"] or policy.keep_going)
 
 
 def _class_of(name: str) -> Any:

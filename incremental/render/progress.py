@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from incremental.events import Event, NodeFailed, NodeFinished, NodeStarted, RunStarted
+from incremental.events import Event, NodeFailed, NodeFinished, NodeRetried, NodeStarted, RunStarted
 from incremental.render.text import clock, count, duration
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Tally:
         elif isinstance(event, NodeFinished):
             self.running.pop(event.node, None)
             self.done += 1
-        elif isinstance(event, NodeFailed):
+        elif isinstance(event, NodeFailed | NodeRetried):
             self.running.pop(event.node, None)
 
     def line(self, event: Event, now: float) -> str | None:
@@ -46,6 +46,9 @@ class Tally:
             return f"start  {event.node}"
         if isinstance(event, NodeFinished):
             return f"done   {event.node}  {duration(event.seconds)} {place}"
+        if isinstance(event, NodeRetried):
+            kind = type(event.error).__name__
+            return f"retry  {event.node}  {kind} in attempt {event.attempt}, again in {duration(event.pause)}"
         if isinstance(event, NodeFailed):
             return f"fail   {event.node}  {type(event.error).__name__} {place}"
         return None

@@ -1,6 +1,7 @@
 """Carry out plans: runners with Kedro's names over one loop. What runs is the planner's decision."""
 
 from incremental.runner.loop import Surroundings
+from incremental.runner.policy import FailurePolicy
 from incremental.runner.result import RunResult
 from incremental.runner.runners import (
     AbstractRunner,
@@ -15,6 +16,7 @@ __all__ = [
     "ParallelRunner",
     "SequentialRunner",
     "ThreadRunner",
+    "FailurePolicy",
     "RunResult",
     "Surroundings",
     "check_plan",

@@ -7,18 +7,21 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import LedgerError, NodeRunError, RunError
+from incremental.errors import LedgerError
 from incremental.events import (
     Event,
     NodeFailed,
     NodeFinished,
+    NodeRetried,
     NodeSkipped,
     NodeStarted,
     RunFinished,
     RunStarted,
 )
 from incremental.pipeline.transcoding import base_name
+from incremental.runner.failures import Failures
 from incremental.runner.memory import Memory
+from incremental.runner.policy import FailurePolicy
 from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
@@ -27,7 +30,7 @@ from incremental.runner.travel import check_hooks, cloudpickle, travelling
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from incremental.events import Listener
     from incremental.executors import Executor, Finished
@@ -52,6 +55,9 @@ class Surroundings:
     is_async: bool = False
     pickle_by_value: Callable[[Any], None] | None = None
     """Tells cloudpickle, which it is given, what no other process can import."""
+    policy: FailurePolicy = field(default_factory=FailurePolicy)
+    seconds_by_node: Mapping[str, float] = field(default_factory=dict)
+    """How long nodes took before, to start the longest way through the plan first."""
 
 
 class Loop:
@@ -64,7 +70,8 @@ class Loop:
         self._catalog = catalog
         self._executor = executor
         self._around = around
-        self._schedule = Schedule(plan)
+        # one worker always goes through a plan in the same way, whatever the last runs took
+        self._schedule = Schedule(plan, around.seconds_by_node if executor.capacity > 1 else None)
         self._memory = Memory(plan, catalog)
         self._publisher = Publisher(
             plan,
@@ -77,7 +84,7 @@ class Loop:
         )
         self._executed: list[str] = []
         self._in_flight: dict[str, Node] = {}
-        self._failure: tuple[Node, BaseException, Trace | None] | None = None
+        self._failures = Failures(around.policy)
 
     def run(self) -> RunResult:
         """Run every planned node and return the result.
@@ -91,15 +98,15 @@ class Loop:
             self._open()
             self._executor.start(self._worker())
             self._go_through()
-            status = "failed" if self._failure else "succeeded"
+            status = "failed" if self._failures else "succeeded"
         except Exception:
             status = "failed"
             raise
         finally:
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
-        if self._failure is not None:
-            raise _node_error(*self._failure) from self._failure[1]
+        if self._failures:
+            raise self._failures.error()
         return RunResult(
             self._plan,
             self._catalog,
@@ -133,11 +140,17 @@ class Loop:
     def _go_through(self) -> None:
         try:
             while True:
-                while self._schedule and self._failure is None and self._has_room():
+                for node in self._failures.due(time.monotonic()):
+                    self._schedule.again(node)
+                while self._schedule and self._failures.lets_others_start and self._has_room():
                     self._submit(self._schedule.next())
-                if not self._in_flight:
+                pause = self._failures.seconds_to_next(time.monotonic())
+                if self._in_flight:
+                    self._take(self._executor.wait(pause))  # kept in no variable: its values are to be freed
+                elif pause is not None:
+                    time.sleep(pause)
+                else:
                     return
-                self._take(self._executor.wait())  # kept in no variable: the values in it are to be freed
         except KeyboardInterrupt as interrupt:
             self._wind_down(patient=type(interrupt) is KeyboardInterrupt)
             raise
@@ -170,7 +183,7 @@ class Loop:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
             task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
-            self._executor.submit(node, task)
+            self._executor.submit(node, task, self._around.policy.timeout_of(node))
             self._in_flight[node.name] = node
         except LedgerError:
             raise
@@ -216,8 +229,12 @@ class Loop:
         self._publisher.withdraw(node, touched)
         if not isinstance(error, Exception):
             raise error
-        if self._failure is None:
-            self._failure = (node, error, trace)
+        attempt = self._failures.attempt_of(node)
+        pause = self._failures.pause_before_retry(node, time.monotonic())
+        if pause is not None:
+            self._tell(NodeRetried, node.name, error, attempt, pause)
+            return
+        self._failures.give_up(node, error, trace, self._schedule.lose(node))
         self._tell(NodeFailed, node.name, error)
 
     def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
@@ -241,13 +258,3 @@ class Loop:
             event = kind(*details)
             for listener in self._around.listeners:
                 listener(event)
-
-
-def _node_error(node: Node, error: BaseException, trace: Trace | None) -> NodeRunError:
-    if trace is not None:
-        trace.attach(error)
-    text = str(error)
-    if not isinstance(error, RunError) or type(error) is NodeRunError or not text:
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    frames = None if trace is None else trace.summaries()
-    return NodeRunError(f"node {node.name!r} failed: {text}", node.name, frames)

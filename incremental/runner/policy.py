@@ -46,7 +46,7 @@ class FailurePolicy:
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait after the failure of an attempt, counted from 1."""
-        return min(_LONGEST_PAUSE, self.backoff * 2 ** (attempt - 1))
+        return min(_LONGEST_PAUSE, self.backoff * 2.0 ** (attempt - 1))
 
 
 def _number(node: Node, prefix: str) -> float | None:

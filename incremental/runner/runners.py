@@ -16,6 +16,7 @@ from incremental.planner import plan_all, plan_missing
 from incremental.planner.unmet import obstacles
 from incremental.runner.loop import Loop, Surroundings
 from incremental.runner.permissions import denials
+from incremental.runner.policy import FailurePolicy
 from incremental.runner.prepare import gather_facts
 from incremental.state.ledger import Ledger, MemoryLedger
 
@@ -33,10 +34,15 @@ class AbstractRunner(ABC):
 
     Args:
         is_async: load the inputs of a node, and save its outputs, in threads.
+        policy: what to do when a node fails; by default nothing more is started.
     """
 
-    def __init__(self, is_async: bool = False) -> None:
+    can_stop_nodes: bool = False
+    """Whether a node that takes too long can be stopped."""
+
+    def __init__(self, is_async: bool = False, *, policy: FailurePolicy | None = None) -> None:
         self.is_async = is_async
+        self.policy = policy or FailurePolicy()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -94,8 +100,7 @@ class AbstractRunner(ABC):
         if around is None:
             ledger = _ledger_of(catalog)
             around = Surroundings(uuid.uuid4().hex, None, ledger, ledger.marks())
-        if self.is_async:
-            around = dataclasses.replace(around, is_async=True)
+        around = dataclasses.replace(around, is_async=self.is_async, policy=self.policy)
         for warning in plan.warnings:
             logger.warning("%s", warning)
         with self.open_executor() as executor:
@@ -107,11 +112,22 @@ class AbstractRunner(ABC):
         Raises:
             UnmetInputsError: with one line for everything that is missing or in conflict.
             PlanError: files that may not be read or written.
-            RunError: a generator node with ``is_async``.
+            RunError: a generator node with ``is_async``, a time-out that this runner cannot keep.
         """
         check_plan(plan, catalog)
         if self.is_async:
             _refuse_generators(plan)
+        if not self.can_stop_nodes:
+            self._refuse_timeouts(plan)
+
+    def _refuse_timeouts(self, plan: Plan) -> None:
+        timed = [step.node.name for step in plan.running if self.policy.timeout_of(step.node) is not None]
+        if timed:
+            more = f" and {len(timed) - 3} more" if len(timed) > 3 else ""
+            raise RunError(
+                f"{type(self).__name__} cannot stop a node that takes too long: "
+                f"{', '.join(map(repr, timed[:3]))}{more}; use processes, or drop the time-out"
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(is_async={self.is_async})"
@@ -131,10 +147,17 @@ class ThreadRunner(AbstractRunner):
     Args:
         max_workers: how many nodes at once; by default one a core, and four more.
         is_async: load the inputs of a node, and save its outputs, in threads of their own.
+        policy: what to do when a node fails.
     """
 
-    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
-        super().__init__(is_async)
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        is_async: bool = False,
+        *,
+        policy: FailurePolicy | None = None,
+    ) -> None:
+        super().__init__(is_async, policy=policy)
         self.max_workers = _workers(max_workers, default=_cores() + 4)
 
     def open_executor(self) -> Executor[Node]:
@@ -156,10 +179,19 @@ class ParallelRunner(AbstractRunner):
     Args:
         max_workers: how many nodes at once; by default one a core.
         is_async: load the inputs of a node, and save its outputs, in threads.
+        policy: what to do when a node fails.
     """
 
-    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
-        super().__init__(is_async)
+    can_stop_nodes = True
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        is_async: bool = False,
+        *,
+        policy: FailurePolicy | None = None,
+    ) -> None:
+        super().__init__(is_async, policy=policy)
         self.max_workers = _workers(max_workers, default=_cores())
 
     def open_executor(self) -> Executor[Node]:

@@ -180,6 +180,7 @@ class Execution:
             prepared.marks,
             (self._note(run_id), *listeners),
             pickle_by_value=pickle_by_value,
+            seconds_by_node=self._history.seconds_by_node(),
         )
         try:
             result = runner.run_plan(plan, prepared.catalog, around)

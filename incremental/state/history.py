@@ -118,6 +118,14 @@ class History:
 
         return self._ledger.read(find, ())
 
+    def seconds_by_node(self) -> dict[str, float]:
+        """Return how long each node took when it last succeeded."""
+
+        def find(connection: sqlite3.Connection) -> dict[str, float]:
+            return {node: seconds for node, seconds, _ in connection.execute(_LAST_SECONDS)}
+
+        return self._ledger.read(find, {})
+
     def run(self, run_id: str) -> RunRecord | None:
         """Return one run with its steps, or None when there is no such run."""
 
@@ -128,6 +136,7 @@ class History:
         return self._ledger.read(find, None)
 
 
+_LAST_SECONDS = "SELECT node, seconds, max(started) FROM step WHERE status = 'done' GROUP BY node"
 _SELECT_RUN = "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
 
 
