@@ -42,7 +42,7 @@ def test_the_path_of_a_newcomer(tmp_path: Path) -> None:
     )
     assert said(process(hello, "run"), hello) == (
         0,
-        "ran 3 nodes, in <time> · run <id>\n",
+        "ran 3 nodes in <time> · run <id>\n",
         "<clock> run    <id>: 3 nodes to run, 0 skipped\n"
         "<clock> start  read_orders\n"
         "<clock> done   read_orders  <time> (1/3)\n"
@@ -63,7 +63,7 @@ def test_the_path_of_a_newcomer(tmp_path: Path) -> None:
     )
     assert said(process(hello, "run", "--only-missing-outputs"), hello) == (
         0,
-        "ran 1 node, skipped 2, in <time> · run <id>\n",
+        "ran 1 node in <time>, skipped 2 · run <id>\n",
         "<clock> run    <id>: 1 node to run, 2 skipped\n"
         "<clock> start  write_report\n"
         "<clock> done   write_report  <time> (1/1)\n",
