@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, DatasetNotFoundError, VersionNotFoundError, did_you_mean
 from incremental.io.catalog.building import build, class_of, copy_at_version
-from incremental.io.catalog.capabilities import is_dataset
+from incremental.io.catalog.capabilities import has_versions, is_dataset
 from incremental.io.catalog.failures import cause_of, failure
 from incremental.io.catalog.parameters import Parameters
 from incremental.io.catalog.resolver import CatalogConfigResolver, Origin
@@ -66,7 +66,7 @@ class DataCatalog(Mapping[str, Any]):
             self._add(name, dataset)
         self._check_load_versions()
         for name in self._added & self.load_versions.keys():
-            if self._has_versions(name, self._datasets[name]):
+            if has_versions(self._datasets[name], self.entry(name)):
                 self._datasets[name] = self._copy_at(name, self._datasets[name], self.load_versions[name])
 
     @classmethod
@@ -344,15 +344,9 @@ class DataCatalog(Mapping[str, Any]):
             return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
         return None
 
-    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
-        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
-        if not self.durable and hasattr(dataset, "durable"):
-            dataset.durable = False
-        return dataset
-
     def _at_version(self, name: str, dataset: Any, version: str) -> Any:
         """Return a dataset that reads one version; the very same one where it has none, or reads that one."""
-        if not self._has_versions(name, dataset) or self.load_versions.get(name) == version:
+        if not has_versions(dataset, self.entry(name)) or self.load_versions.get(name) == version:
             return dataset
         if self._saved.get(name) == version and self.version_read(name) == version:
             return dataset  # what it has in its cache need not be read again
@@ -368,15 +362,11 @@ class DataCatalog(Mapping[str, Any]):
             return self._construct(name, entry, version)
         return copy_at_version(dataset, name, version, self.save_version)
 
-    def _has_versions(self, name: str, dataset: Any) -> bool:
-        entry = self.entry(name)
-        if entry is not None:
-            return bool(entry.get("versioned") or getattr(dataset, "versioned", False))
-        resolve = getattr(dataset, "resolve_load_version", None)
-        try:
-            return resolve is not None and resolve() is not None
-        except Exception:  # noqa: BLE001 - Kedro's and ours: it has none yet
-            return True
+    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
+        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
+        if not self.durable and hasattr(dataset, "durable"):
+            dataset.durable = False
+        return dataset
 
     def _type(self, name: str) -> type[Any] | None:
         if name in self._datasets:
