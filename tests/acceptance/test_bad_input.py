@@ -660,6 +660,14 @@ CASES = {
             "see: incremental run --help\n"
         ),
     ),
+    "a folder in place of a file": Case(
+        "run data",
+        "error: 'data' is no Python file, as a project of one file is; name a project with --project=data\n"
+        "see: incremental run --help\n",
+    ),
+    "an option without its value": Case(
+        "run --force", "error: Option '--force' requires an argument.\nsee: incremental run --help\n"
+    ),
     "an unknown runner": Case(
         "run --runner sequental",
         (
