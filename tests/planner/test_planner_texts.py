@@ -160,8 +160,8 @@ def test_a_parameter_that_is_not_there_is_told_with_the_nearest_that_is() -> Non
     )
 
 
-def test_conflicts_come_after_what_is_missing() -> None:
-    missing, conflict = sentences("raw -> x; old -> y", "raw, old absent", pins={"old": "v1"})[0::2]
+def test_conflicts_come_after_what_is_missing_and_say_all_about_a_version_that_is() -> None:
+    missing, conflict = sentences("raw -> x; old -> y", "raw, old absent", pins={"old": "v1"})
     assert missing.startswith("dataset 'raw', read by 'x', does not exist at /data/raw")
     assert conflict.startswith("dataset 'old' is pinned to version 'v1', which does not exist")
 
