@@ -380,7 +380,10 @@ def test_a_file_of_options_that_is_wrong(cli, single, text: str, error: str | No
             ("run", "--load-versions", "model"),
             "Invalid value for '--load-versions' / '-lv': 'model' is no dataset with a version; write 'dataset:version'",
         ),
-        (("run", "nope.txt"), "'nope.txt' is no Python file, as a project of one file is; pick nodes with --nodes=nope.txt"),
+        (
+            ("run", "nope.txt"),
+            "'nope.txt' is no Python file, as a project of one file is; pick nodes with --nodes=nope.txt",
+        ),
         (("rnu",), "no command 'rnu'; did you mean 'run'?"),
         (("xyz",), "no command 'xyz'; there are init, plan, run, why, runs, catalog, pipelines, doctor"),
     ],
