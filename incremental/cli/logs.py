@@ -44,7 +44,7 @@ class Scrubber(logging.Filter):
         return True
 
 
-class StderrHandler(logging.StreamHandler[TextIO]):
+class StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no [TextIO] in Python 3.10
     """Writes to what ``sys.stderr`` is at that moment: above the live bar while there is one."""
 
     def __init__(self) -> None:
