@@ -51,7 +51,7 @@ class StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no [Tex
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """The stream of this moment."""
         return sys.stderr
 
