@@ -37,6 +37,14 @@ def examples(*lines: str) -> str:
 class Command(click.Command):
     """A command that leaves stdout to its answer: what the user's code prints goes to stderr."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an error in them knows its command, so that the right help can be named."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt comes out as itself, which click would reword."""
         try:

@@ -106,10 +106,13 @@ def _users_frames(
 
 
 def _frames(summaries: Iterable[traceback.FrameSummary]) -> Iterator[tuple[Frame, bool]]:
-    """Yield each frame outside this package, and whether it is the user's own."""
+    """Yield each frame outside this package, and whether it is the user's own; one a line of source."""
+    before: tuple[str, int | None] | None = None
     for summary in summaries:
-        if summary.filename.startswith(_OURS):
+        place = (summary.filename, summary.lineno)
+        if summary.filename.startswith(_OURS) or place == before:  # a comprehension, before Python 3.12
             continue
+        before = place
         frame = _frame(summary)
         yield frame, not _is_library(summary.filename)
 

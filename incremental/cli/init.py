@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def init(call: Call, /, name: str) -> int:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise click.UsageError(f"{name!r} exists already and is not an empty folder: choose another name")
     files = write_project(folder, package)
-    steps = _NEXT if folder.resolve() == Path.cwd() else (f"cd {name}", *_NEXT)
+    steps = _NEXT if folder.resolve() == Path.cwd() else (f"cd {shlex.quote(name)}", *_NEXT)
     call.answer(
         lambda: "\n".join(
             [

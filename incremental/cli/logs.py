@@ -44,14 +44,14 @@ class Scrubber(logging.Filter):
         return True
 
 
-class StderrHandler(logging.StreamHandler[TextIO]):
+class StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # no [TextIO] in Python 3.10
     """Writes to what ``sys.stderr`` is at that moment: above the live bar while there is one."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """The stream of this moment."""
         return sys.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -79,7 +80,9 @@ class OneFile(_ParamType):
             group = None if ctx is None or ctx.parent is None else ctx.parent.command
             near = did_you_mean(text, getattr(group, "lazy", ()))
             if ctx is not None and any(each.name == "nodes" for each in ctx.command.params):
-                near = f"; pick nodes with --nodes={text}"
+                is_folder = Path(text).is_dir()
+                meant = "name a project with --project" if is_folder else "pick nodes with --nodes"
+                near = f"; {meant}={text}"
             raise click.UsageError(f"{text!r} is no Python file, as a project of one file is{near}", ctx)
         return text
 

@@ -29,6 +29,8 @@ def obstacles(plan: Plan, known: Iterable[str] = ()) -> tuple[str, ...]:
     readers: dict[str, list[str]] = {}
     gaps: dict[str, Unmet] = {}
     for gap in plan.unmet:
+        if gap.dataset in plan.facts.pins:
+            continue  # a version that is not there is a conflict, and that is told
         gaps.setdefault(gap.dataset, gap)
         readers.setdefault(gap.dataset, []).append(gap.node)
     there = [word for word in dict.fromkeys((*known, *plan.pipeline.datasets())) if word not in gaps]

@@ -92,7 +92,7 @@ def outcome_text(run_id: str, executed: Sequence[str], skipped: Sequence[str], s
     if not executed:
         return f"nothing to do: {count(len(skipped), 'node')} up to date · run {run_id}"
     left = f", skipped {len(skipped):,}" if skipped else ""
-    return f"ran {count(len(executed), 'node')}{left}, in {duration(seconds)} · run {run_id}"
+    return f"ran {count(len(executed), 'node')} in {duration(seconds)}{left} · run {run_id}"
 
 
 def _record(run: RunRecord) -> dict[str, Any]:

@@ -277,6 +277,13 @@ CASES = {
         "error: conf/base/catalog.yml:2: dataset 'raw' of type 'text.TextDataset': <project>/data is a folder; name a file\n",
         catalog(("data/raw.txt", "data")),
     ),
+    "a file in place of a folder": Case(
+        "run",
+        "error: datasets 'counts', 'report' cannot be saved: <project>/data/raw.txt is no folder; correct the path\n",
+        catalog(
+            ("data/counts.json", "data/raw.txt/counts.json"), ("data/report.txt", "data/raw.txt/report.txt")
+        ),
+    ),
     # --- parameters, inputs, versions
     "a missing parameter": Case(
         "run",
@@ -341,8 +348,7 @@ CASES = {
     "a pinned version that is absent": Case(
         f"run --load-versions raw:{VERSION}",
         (
-            "error: dataset 'raw', read by 'clean', does not exist at <project>/data/raw.txt; put it there or correct its path\n"
-            "  dataset 'raw' is pinned to version '<id>', which does not exist; a run cannot make a past version: drop the pin or name a version that is there\n"
+            "error: dataset 'raw' is pinned to version '<id>', which does not exist; a run cannot make a past version: drop the pin or name a version that is there\n"
         ),
         catalog((RAW, f"{RAW}\n  versioned: true")),
     ),
@@ -660,6 +666,14 @@ CASES = {
             "see: incremental run --help\n"
         ),
     ),
+    "a folder in place of a file": Case(
+        "run data",
+        "error: 'data' is no Python file, as a project of one file is; name a project with --project=data\n"
+        "see: incremental run --help\n",
+    ),
+    "an option without its value": Case(
+        "run --force", "error: Option '--force' requires an argument.\nsee: incremental run --help\n"
+    ),
     "an unknown runner": Case(
         "run --runner sequental",
         (
@@ -890,3 +904,52 @@ def test_permissions_are_in_the_plan_too() -> None:
         assert answer.code == 2
         assert answer.out.endswith("3 of 3 nodes to run · 0 skipped · cannot run: 1 problem\n")
         assert answer.shown(root) == CLOSED["a folder of data that is read-only"][2]
+
+
+def test_a_run_that_is_not_among_those_there_were(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    assert call(root, "run").code == 0
+    before = snapshot(root)
+    answer = call(root, "runs", "show", "1999")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.shown(root) == "error: no run '1999'; see: incremental runs\n"
+    assert changes(before, root) == []
+
+
+def test_a_pin_of_a_version_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    root = make_project(tmp_path, catalog=CATALOG.replace(COUNTS, f"{COUNTS}\n  versioned: true"))
+    assert call(root, "run").code == 0
+    before = snapshot(root)
+    answer = call(root, "run", "--nodes", "report", "--load-versions", f"counts:{VERSION}")
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        answer.shown(root)
+        == "error: dataset 'counts' is pinned to version '<id>', which does not exist; a run cannot make a past version: drop the pin or name a version that is there\n"
+    )
+    assert changes(before, root) == []
+
+
+def test_a_refused_run_of_a_project_with_hooks_tells_them_and_nothing_else_runs(tmp_path: Path) -> None:
+    settings = """
+    from pathlib import Path
+    from incremental.hooks import hook_impl
+
+    class Diary:
+        @hook_impl
+        def before_pipeline_run(self): self.note("begun")
+        @hook_impl
+        def on_pipeline_error(self, error): self.note(type(error).__name__)
+        @hook_impl
+        def before_node_run(self, node): self.note(node.name)
+        def note(self, line): Path(__file__).with_name("diary.txt").open("a").write(line + " ")
+
+    HOOKS = (Diary(),)
+    """
+    root = make_project(tmp_path, settings=settings)
+    (root / "data/raw.txt").unlink()
+    assert call(root, "run", "--nodes", "clan").code == 2
+    assert list(root.rglob("diary.txt")) == []
+    assert not (root / ".incremental").exists()
+    assert call(root, "run").code == 2
+    (diary,) = root.rglob("diary.txt")
+    assert diary.read_text() == "begun UnmetInputsError "

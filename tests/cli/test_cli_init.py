@@ -40,7 +40,7 @@ def test_init_fills_an_empty_folder_and_one_further_down(cli, tmp_path: Path) ->
 def test_the_newcomers_path(cli, hello: Path) -> None:
     ran = cli("run")
     assert ran.code == 0
-    assert re.fullmatch(r"ran 3 nodes, in \d+ m?s · run \S+Z\n", ran.out)
+    assert re.fullmatch(r"ran 3 nodes in \d+ m?s · run \S+Z\n", ran.out)
     assert (hello / "out/report.txt").read_text() == (
         "coffee        43.40 EUR\ntea           18.60 EUR\ncocoa          9.80 EUR\n"
     )
@@ -50,7 +50,7 @@ def test_the_newcomers_path(cli, hello: Path) -> None:
         "run   write_report  report missing\nskip  2 nodes up to date\n1 of 3 nodes to run · 2 skipped\n"
     )
     again = cli("run", "--only-missing-outputs")
-    assert re.fullmatch(r"ran 1 node, skipped 2, in .* · run \S+Z\n", again.out)
+    assert re.fullmatch(r"ran 1 node in .*, skipped 2 · run \S+Z\n", again.out)
     assert cli("run", "--only-missing-outputs").out.startswith("nothing to do: 3 nodes up to date · run ")
 
 

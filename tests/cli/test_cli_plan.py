@@ -64,7 +64,7 @@ def test_exit_code_3_says_that_there_is_work(cli, hello: Path) -> None:
         ("catalog", "describe", "totals"),
         ("pipelines",),
         ("doctor",),
-        ("plan", "--nodes", "nope"),
+        ("plan", "--dry-run", "--nodes", "nope"),
     ],
 )
 @pytest.mark.parametrize("has_run", [False, True])

@@ -200,7 +200,7 @@ def test_a_terminal_shows_a_live_bar_with_the_running_nodes(slow: Path) -> None:
     assert "working on it" in shown
     assert " start  " not in shown
     last = shown.replace("\r", "").split("\n")[-2]
-    assert re.search(r"ran 2 nodes, in .* · run \S+Z$", last)
+    assert re.search(r"ran 2 nodes in .* · run \S+Z$", last)
 
 
 def test_a_terminal_that_is_dumb_gets_lines(slow: Path) -> None:

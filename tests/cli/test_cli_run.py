@@ -205,7 +205,7 @@ def test_a_failed_node_shows_the_users_frames_and_how_to_resume(cli, single) -> 
         "    return clean / factor",
         "resume with: incremental run --resume",
     ]
-    (folder / "pipeline.py").write_text(FILE.replace("BODY", "return clean * factor"))
+    (folder / "pipeline.py").write_text(FILE.replace("BODY", "return clean * factor  # repaired"))
     resumed = json.loads(cli("run", "--resume", "--json").out)
     assert resumed["executed"] == ["train", "report"]
 

@@ -160,8 +160,8 @@ def test_a_parameter_that_is_not_there_is_told_with_the_nearest_that_is() -> Non
     )
 
 
-def test_conflicts_come_after_what_is_missing() -> None:
-    missing, conflict = sentences("raw -> x; old -> y", "raw, old absent", pins={"old": "v1"})[0::2]
+def test_conflicts_come_after_what_is_missing_and_say_all_about_a_version_that_is() -> None:
+    missing, conflict = sentences("raw -> x; old -> y", "raw, old absent", pins={"old": "v1"})
     assert missing.startswith("dataset 'raw', read by 'x', does not exist at /data/raw")
     assert conflict.startswith("dataset 'old' is pinned to version 'v1', which does not exist")
 
@@ -261,3 +261,10 @@ def test_a_name_without_a_state_is_ephemeral() -> None:
     given = facts("x present")
     assert given.state("x") is State.PRESENT
     assert given.state("y") is State.EPHEMERAL
+
+
+def test_what_is_missing_is_told_beside_a_pin_on_a_version_that_is_not_there() -> None:
+    given = facts("pinned, source, out absent", pins={"pinned": "2020"})
+    first, second = obstacles(plan_missing(selection("pinned, source -> out"), given))
+    assert first.startswith("dataset 'source', read by 'out', does not exist")
+    assert second.startswith("dataset 'pinned' is pinned to version '2020', which does not exist")

@@ -48,14 +48,20 @@ def register_pipelines():
 @pytest.fixture(autouse=True)
 def fresh_process():
     """Give modules, the path and the current project back as they were."""
-    path, modules, writes = list(sys.path), set(sys.modules), sys.dont_write_bytecode
+    path, writes = list(sys.path), sys.dont_write_bytecode
+    forget_modules()
     yield
     sys.path[:] = path
     sys.dont_write_bytecode = writes
-    for name in set(sys.modules) - modules:
+    forget_modules()
+    current_project._current.point_to(None)
+
+
+def forget_modules():
+    """Forget the modules of test projects, those of other tests in this process too."""
+    for name in list(sys.modules):
         if name.partition(".")[0] in ("hello", "other", "beside") or name.startswith("incremental_file_"):
             del sys.modules[name]
-    current_project._current.point_to(None)
 
 
 @pytest.fixture

@@ -102,8 +102,8 @@ def test_documents_have_the_same_facts() -> None:
 @pytest.mark.parametrize(
     ("executed", "skipped", "text"),
     [
-        (["a", "b"], ["c"], "ran 2 nodes, skipped 1, in 1.5 s · run r1"),
-        (["a"], [], "ran 1 node, in 1.5 s · run r1"),
+        (["a", "b"], ["c"], "ran 2 nodes in 1.5 s, skipped 1 · run r1"),
+        (["a"], [], "ran 1 node in 1.5 s · run r1"),
         ([], ["a", "b"], "nothing to do: 2 nodes up to date · run r1"),
     ],
 )

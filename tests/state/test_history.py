@@ -95,6 +95,7 @@ def test_runs_are_listed_newest_first_without_steps(ledger: FileLedger) -> None:
         ("elsewhere", 2**22 + 5, "running"),
         (None, 1, "running"),
     ],
+    ids=["ours", "gone", "on another host", "of another user"],
 )
 def test_a_run_whose_process_is_gone_is_interrupted(
     ledger: FileLedger, host: str | None, pid: int, status: str

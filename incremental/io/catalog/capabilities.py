@@ -6,9 +6,12 @@ property is read from the attributes that theirs have.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from incremental.io.dataset import AbstractDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BASE_OF_KEDRO = "kedro.io.core"
 
@@ -32,6 +35,17 @@ def can_test_existence(dataset: Any) -> bool:
     if test is not None:
         return bool(getattr(test, "__module__", None) != _BASE_OF_KEDRO)
     return hasattr(dataset, "exists")
+
+
+def has_versions(dataset: Any, entry: Mapping[str, Any] | None) -> bool:
+    """Whether a dataset keeps versions, as its entry says or, without one, as it says itself."""
+    if entry is not None:
+        return bool(entry.get("versioned") or getattr(dataset, "versioned", False))
+    resolve = getattr(dataset, "resolve_load_version", None)
+    try:
+        return resolve is not None and resolve() is not None
+    except Exception:  # noqa: BLE001 - Kedro's and ours: it has none yet
+        return True
 
 
 def location_of(dataset: Any) -> str | None:

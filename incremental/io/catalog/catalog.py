@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, DatasetNotFoundError, VersionNotFoundError, did_you_mean
 from incremental.io.catalog.building import build, class_of, copy_at_version
-from incremental.io.catalog.capabilities import is_dataset
+from incremental.io.catalog.capabilities import has_versions, is_dataset
+from incremental.io.catalog.editions import Editions
 from incremental.io.catalog.failures import cause_of, failure
 from incremental.io.catalog.parameters import Parameters
 from incremental.io.catalog.resolver import CatalogConfigResolver, Origin
@@ -59,14 +60,14 @@ class DataCatalog(Mapping[str, Any]):
         self._parameters = Parameters(parameters) if parameters is not None else None
         self._datasets: dict[str, Any] = {}
         self._added: set[str] = set()  # datasets that are there as objects, whatever the configuration says
-        self._pinned: dict[tuple[str, str], Any] = {}  # the same at one version each
+        self._editions = Editions(self._copy_at)
         self._saved: dict[str, str] = {}  # the version that was saved last
         self._lock = threading.RLock()
         for name, dataset in (datasets or {}).items():
             self._add(name, dataset)
         self._check_load_versions()
         for name in self._added & self.load_versions.keys():
-            if self._has_versions(name, self._datasets[name]):
+            if has_versions(self._datasets[name], self.entry(name)):
                 self._datasets[name] = self._copy_at(name, self._datasets[name], self.load_versions[name])
 
     @classmethod
@@ -108,7 +109,7 @@ class DataCatalog(Mapping[str, Any]):
                 logger.debug("dataset %r is replaced in the catalog", name)
                 self.load_versions.pop(name, None)
                 self._saved.pop(name, None)
-                self._forget_pinned(name)
+                self._editions.forget(name)
             self._add(name, dataset)
 
     def __contains__(self, name: object) -> bool:
@@ -139,7 +140,7 @@ class DataCatalog(Mapping[str, Any]):
         return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_lock": None, "ledger": None, "_pinned": {}}
+        return {**vars(self), "_lock": None, "ledger": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.RLock())
@@ -208,7 +209,7 @@ class DataCatalog(Mapping[str, Any]):
         Raises:
             DatasetNotFoundError: the catalog has no such name.
         """
-        for dataset in (self[name], *self._forget_pinned(name)):
+        for dataset in (self[name], *self._editions.forget(name)):
             release = getattr(dataset, "release", None)
             if release is not None:
                 self._calling(name, "release it", release)
@@ -344,23 +345,13 @@ class DataCatalog(Mapping[str, Any]):
             return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
         return None
 
-    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
-        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
-        if not self.durable and hasattr(dataset, "durable"):
-            dataset.durable = False
-        return dataset
-
     def _at_version(self, name: str, dataset: Any, version: str) -> Any:
         """Return a dataset that reads one version; the very same one where it has none, or reads that one."""
-        if not self._has_versions(name, dataset) or self.load_versions.get(name) == version:
+        if not has_versions(dataset, self.entry(name)) or self.load_versions.get(name) == version:
             return dataset
         if self._saved.get(name) == version and self.version_read(name) == version:
             return dataset  # what it has in its cache need not be read again
-        with self._lock:
-            found = self._pinned.get((name, version))
-            if found is None:
-                found = self._pinned[name, version] = self._copy_at(name, dataset, version)
-        return found
+        return self._editions.at(name, dataset, version)
 
     def _copy_at(self, name: str, dataset: Any, version: str) -> Any:
         entry = self.entry(name)
@@ -368,15 +359,11 @@ class DataCatalog(Mapping[str, Any]):
             return self._construct(name, entry, version)
         return copy_at_version(dataset, name, version, self.save_version)
 
-    def _has_versions(self, name: str, dataset: Any) -> bool:
-        entry = self.entry(name)
-        if entry is not None:
-            return bool(entry.get("versioned") or getattr(dataset, "versioned", False))
-        resolve = getattr(dataset, "resolve_load_version", None)
-        try:
-            return resolve is not None and resolve() is not None
-        except Exception:  # noqa: BLE001 - Kedro's and ours: it has none yet
-            return True
+    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
+        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
+        if not self.durable and hasattr(dataset, "durable"):
+            dataset.durable = False
+        return dataset
 
     def _type(self, name: str) -> type[Any] | None:
         if name in self._datasets:
@@ -385,12 +372,6 @@ class DataCatalog(Mapping[str, Any]):
         if entry is not None:
             return class_of(self.config_resolver, name, entry)
         return MemoryDataset if name in self else None
-
-    def _forget_pinned(self, name: str) -> list[Any]:
-        if not self._pinned:
-            return []
-        with self._lock:
-            return [self._pinned.pop(key) for key in [key for key in self._pinned if key[0] == name]]
 
     def _calling(self, name: str, action: str, verb: Callable[..., Any], *arguments: Any) -> Any:
         """Call a dataset's method; its error comes out as one DatasetError with the name in it."""

@@ -100,15 +100,16 @@ def _answer_by_listing(storage: Storage, folder: str, questions: list[Question],
             entry_by_name = {entry.name: entry for entry in listing}
     except (FileNotFoundError, NotADirectoryError):
         entry_by_name = {}
-    marks = {name for name in entry_by_name if name.endswith(SUFFIX)}
+    has_marks = any(name.endswith(SUFFIX) for name in entry_by_name)
+    states, absent, present = answers.states, State.ABSENT, State.PRESENT
     for question in questions:
         entry = entry_by_name.get(question.base)
         if entry is None:
-            answers.states[question.name] = State.ABSENT
-        elif marks or not entry.is_file():
+            states[question.name] = absent
+        elif has_marks or not entry.is_file():
             _answer_one(storage, folder, question, answers)
         else:
-            answers.states[question.name] = State.PRESENT
+            states[question.name] = present
 
 
 def _answer_one(storage: Storage, folder: str, question: Question, answers: Answers) -> None:

@@ -1,0 +1,75 @@
+"""The survey of a real object store, as moto plays one: one listing a prefix, paged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from incremental.io import DataCatalog
+from incremental.io.catalog.survey import survey
+from incremental.planner.facts import State
+
+pytest.importorskip("moto")
+pytest.importorskip("s3fs")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count what is sent, by the name of the operation."""
+    from aiobotocore.client import AioBaseClient
+
+    sent: Counter[str] = Counter()
+    make = AioBaseClient._make_api_call
+
+    async def count(self: Any, operation: str, arguments: Any) -> Any:
+        sent[operation] += 1
+        return await make(self, operation, arguments)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", count)
+    return sent
+
+
+def test_a_thousand_datasets_under_one_prefix_of_s3_are_one_listing(
+    endpoint: str, requests: Counter[str]
+) -> None:
+    import s3fs
+
+    credentials = {"key": "key", "secret": "secret", "client_kwargs": {"endpoint_url": endpoint}}
+    fs = s3fs.S3FileSystem(**credentials)
+    fs.mkdir("bucket")
+    fs.pipe({f"bucket/data/f{place}.json": b"1" for place in range(0, 1000, 2)})
+    fs.pipe({"bucket/model/v1/model": b"1", "bucket/model/v2/other": b"1"})
+    config = {
+        f"d{place}": {
+            "type": "json.JSONDataset",
+            "filepath": f"s3://bucket/data/f{place}.json",
+            "credentials": "cloud",
+        }
+        for place in range(1000)
+    }
+    requests.clear()
+    facts = survey(DataCatalog.from_config(config, {"cloud": credentials}), config)
+    assert Counter(facts.states.values()) == {State.PRESENT: 500, State.ABSENT: 500}
+    assert requests == {"ListObjectsV2": 1}
+
+    requests.clear()
+    model = {
+        "type": "pickle.PickleDataset", "filepath": "s3://bucket/model", "credentials": "cloud", "versioned": True,
+    }  # fmt: skip
+    facts = survey(DataCatalog.from_config({"model": model}, {"cloud": credentials}), ["model"])
+    assert facts.versions == {"model": "v1"}
+    assert requests["ListObjectsV2"] <= 3
