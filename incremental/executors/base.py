@@ -63,7 +63,10 @@ class Executor(ABC, Generic[Key]):
 
     @abstractmethod
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
-        """Return the next call that ends, or None after ``timeout`` seconds; one at least is submitted."""
+        """Return the next call that ends; None after ``timeout`` seconds, or when nothing runs.
+
+        An interrupt may come out of here, and what had just ended may be lost to it.
+        """
 
     def cancel(self) -> None:
         """Let nothing more start, and stop what runs where that is possible.

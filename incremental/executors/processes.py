@@ -15,6 +15,7 @@ import tempfile
 import time
 import weakref
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from multiprocessing.connection import Connection
 
+_FOLDER = "incremental-"
 _GRACE = 0.7  # seconds that a stopped worker has to take back what it began
 _PULSE = 1.0  # seconds between looks whether a busy worker is alive, should its pipe not tell
 _THREADS = (
@@ -82,11 +84,13 @@ class ProcessExecutor(Executor[Key]):
             raise
 
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
-        """Return the next call that ends, is stopped, or loses its worker."""
+        """Return the next call that ends, is stopped, or loses its worker; None also when nothing runs."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._gone:
                 return self._gone.popleft()
+            if not self._busy:  # an interrupt came just as a call had ended
+                return None
             for ready, _ in self._selector.select(self._patience(until)):
                 finished = self._heard(ready.data)
                 if finished is not None:
@@ -190,10 +194,26 @@ class _Site:
     def __init__(self, workers: int) -> None:
         from multiprocessing import Pipe
 
-        self.folder = tempfile.mkdtemp(prefix="incremental-", dir=scratch_root())
+        root = scratch_root()
+        _sweep(root)
+        self.folder = tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=root)
         self.lifeline, self._held = Pipe(duplex=False)
         self.environment = thread_limits(workers, os.environ)
         self.close = weakref.finalize(self, _close_site, self._held, self.lifeline, self.folder)
+
+
+def _sweep(root: str) -> None:
+    """Remove the folders that drivers left which were killed."""
+    for path in Path(root).glob(f"{_FOLDER}*-*"):
+        pid = path.name.removeprefix(_FOLDER).partition("-")[0]
+        if not pid.isdigit():
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:  # somebody else's
+            continue
 
 
 def _close_site(held: Connection, lifeline: Connection, folder: str) -> None:

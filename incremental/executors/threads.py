@@ -30,7 +30,8 @@ class ThreadExecutor(Executor[Key]):
         self._calls: queue.SimpleQueue[tuple[Key, Any] | None] = queue.SimpleQueue()
         self._ended: queue.SimpleQueue[Finished[Key]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._submitted = 0
+        self._submitted = self._outstanding = 0
+        self._ended_in: list[int] = []  # how many calls, by thread: each counts alone, so without a lock
         self._closed = threading.Event()
         self._delivery = threading.Lock()  # between a result that arrives and a close that forgets it
 
@@ -41,20 +42,23 @@ class ThreadExecutor(Executor[Key]):
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
         """Hand the argument to a thread."""
         self._submitted += 1
-        if len(self._threads) < min(self._submitted, self.capacity):
+        self._outstanding += 1
+        if len(self._threads) < min(self._outstanding, self.capacity):
             name = f"{THREAD_PREFIX}-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._ended_in.append(0)
+            thread = threading.Thread(target=self._serve, args=(len(self._threads),), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
         self._calls.put((key, argument))
 
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
-        """Return the next call that ends."""
+        """Return the next call that ends; None also when nothing runs, as after an interrupt of a wait."""
+        is_idle = sum(self._ended_in) == self._submitted
         try:
-            finished = self._ended.get(timeout=timeout)
+            finished = self._ended.get(block=not is_idle, timeout=timeout)
         except queue.Empty:
             return None
-        self._submitted -= 1
+        self._outstanding -= 1
         return finished
 
     def close(self) -> None:
@@ -66,12 +70,13 @@ class ThreadExecutor(Executor[Key]):
         while not self._ended.empty():
             drop(self._ended.get().value)
 
-    def _serve(self) -> None:
+    def _serve(self, place: int) -> None:
         job, calls, name = self._job, self._calls, threading.current_thread().name
         assert job is not None, "submit without start"
         call = calls.get()
         while call is not None and not self._closed.is_set():
             self._deliver(_run(job, call, name))
+            self._ended_in[place] += 1
             call = None  # or what it read would be kept alive until the next call
             call = calls.get()
 

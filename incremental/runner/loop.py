@@ -171,7 +171,9 @@ class Loop:
             logger.warning("interrupted: waiting for %s; interrupt again to give up", names)
         while self._in_flight:
             finished = self._executor.wait()
-            if finished is not None and finished.value is None:  # stopped: that is no failure of the node
+            if finished is None:  # the rest ended in the very moment of the interrupt
+                return
+            if finished.value is None:  # stopped: that is no failure of the node
                 self._in_flight.pop(finished.key.name, None)
                 self._publisher.withdraw(finished.key, finished.key.writes)
             else:

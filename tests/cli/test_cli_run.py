@@ -168,7 +168,10 @@ def test_arguments_that_a_runner_does_not_take_are_refused(
             "runner 'DaskRunner' is not in this version yet; use 'threads' or 'processes', or the dotted path of a class",
         ),
         ("sequentail", "no runner 'sequentail'; did you mean 'sequential' or 'SequentialRunner'?"),
-        ("xyz", "no runner 'xyz'; there is 'sequential', or give the dotted path of a class"),
+        (
+            "xyz",
+            "no runner 'xyz'; there are 'sequential', 'threads' and 'processes', or give the dotted path of a class",
+        ),
         ("nowhere.Runner", "runner 'nowhere.Runner' cannot be imported: No module named 'nowhere'"),
         (
             "incremental.runner.SequentialRuner",

@@ -209,3 +209,16 @@ def test_workers_end_with_their_driver_however_it_ends(tmp_path: Path, number: i
     driver.wait(2)
     _, alive = psutil.wait_procs(children, 3)
     assert alive == []
+
+
+def test_folders_of_killed_drivers_are_removed_by_the_next_one(monkeypatch: Any, tmp_path: Path) -> None:
+    from incremental.executors import processes
+
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (f"incremental-{gone.pid}-x", f"incremental-{os.getpid()}-x", "incremental-mine", "other"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(processes, "scratch_root", lambda: str(tmp_path))
+    assert run_one(str, 1).value == "1"
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f"incremental-{os.getpid()}-x", "incremental-mine", "other"}

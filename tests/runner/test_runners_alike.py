@@ -347,3 +347,39 @@ def test_events_say_which_worker_it_was(runner: Any) -> None:
     (worker,) = [event.worker for event in events if isinstance(event, NodeFinished)]
     prefix = {"SequentialRunner": "", "ThreadRunner": "incremental-worker-1", "ParallelRunner": "process-1"}
     assert worker == prefix[type(runner).__name__]
+
+
+@pytest.fixture(scope="module")
+def s3_options() -> Any:
+    pytest.importorskip("s3fs")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {"key": "k", "secret": "s", "endpoint_url": f"http://{host}:{port}"}
+    server.stop()
+
+
+def test_objects_in_s3_are_the_same_from_every_runner(runner: Any, s3_options: dict[str, Any]) -> None:
+    import s3fs
+
+    bucket = f"b{os.urandom(6).hex()}"
+    s3fs.S3FileSystem(**s3_options, skip_instance_cache=True).mkdir(bucket)
+    text = {"type": "text.TextDataset", "credentials": "s3"}
+    catalog = DataCatalog.from_config(
+        {
+            "a": {**text, "filepath": f"s3://{bucket}/a.txt"},
+            "b": {**text, "filepath": f"s3://{bucket}/b.txt", "versioned": True},
+            "c": {**text, "filepath": f"s3://{bucket}/c.txt"},
+        },
+        {"s3": s3_options},
+    )
+    catalog["raw"] = "x"
+    with pytest.raises(NodeRunError):
+        runner.run(graph("raw -> a -> b -> c", functions={"c": fail}), catalog)
+    result = runner.run(graph("raw -> a -> b -> c"), catalog)
+    assert result["c"].load() == "c(b(a(x)))"
+    files = s3fs.S3FileSystem(**s3_options, skip_instance_cache=True)
+    assert len(files.find(bucket)) == 4
+    assert not catalog.ledger.marks().begun

@@ -1,0 +1,37 @@
+"""The flights example on each runner: byte-equal tables and metrics."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2] / "examples" / "flights"
+
+
+def made_on(runner: str, root: Path) -> dict[str, bytes]:
+    """Run the example on a runner, one thread a worker, and return its files but the versioned model."""
+    shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns("data", ".incremental", "__pycache__"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "incremental", "run", "-q", "--env", "quick", "--runner", runner]
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    folder = root / "data" / "quick"
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*.*")
+        if file.is_file() and file.suffix in (".parquet", ".csv", ".json")
+    }
+
+
+@pytest.mark.slow
+def test_the_flights_example_gives_byte_equal_tables_on_all_runners(tmp_path: Path) -> None:
+    expected = made_on("sequential", tmp_path / "sequential")
+    assert len(expected) >= 8
+    for runner in ("threads", "processes"):
+        made = made_on(runner, tmp_path / runner)
+        assert made.keys() == expected.keys()
+        assert [name for name in expected if made[name] != expected[name]] == []
