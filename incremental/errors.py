@@ -139,13 +139,22 @@ class NodeRunError(RunError):
     """A node failed; ``__cause__`` is the error that its code raised.
 
     ``frames`` are those of the error where it was raised in another process, outermost first; None
-    where the error still has its own traceback.
+    where the error still has its own traceback. ``sentence`` is about this node, ``others`` about the
+    nodes that failed as well and those that could not run; the message is all of them.
     """
 
-    def __init__(self, message: str, node_name: str, frames: Sequence[FrameSummary] | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        sentence: str,
+        node_name: str,
+        frames: Sequence[FrameSummary] | None = None,
+        others: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__("\n".join((sentence, *others)))
+        self.sentence = sentence
         self.node_name = node_name
         self.frames = frames
+        self.others = others
 
 
 class WorkerDiedError(RunError):

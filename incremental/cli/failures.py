@@ -67,7 +67,7 @@ def _usage(error: click.ClickException) -> Failure:
 def _of_node(error: NodeRunError, call: Call) -> Failure:
     cause = error.__cause__ or error
     frames, raised_in = _users_frames(cause, error.frames)
-    return Failure(str(error), frames, raised_in, _behind(cause), (_resume(call),))
+    return Failure(error.sentence, frames, raised_in, _behind(cause), (*error.others, _resume(call)))
 
 
 def _unexpected(error: BaseException) -> tuple[Failure, int]:

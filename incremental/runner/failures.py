@@ -77,7 +77,7 @@ class Failures:
             sentences.append(f"not run for lack of them: {', '.join(names[:_MOST_NAMED])}{more}")
         node, error, trace = self._final[0]
         frames = None if trace is None else trace.summaries()
-        raised = NodeRunError("\n".join(sentences), node.name, frames)
+        raised = NodeRunError(sentences[0], node.name, frames, tuple(sentences[1:]))
         raised.__cause__ = error
         return raised
 
