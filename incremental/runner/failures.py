@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import time
 from typing import TYPE_CHECKING
 
 from incremental.errors import NodeRunError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from incremental.pipeline import Node
     from incremental.runner.policy import FailurePolicy
     from incremental.runner.travel import Trace
@@ -16,10 +19,11 @@ _MOST_NAMED = 5
 
 
 class Failures:
-    """Decides what a failure means, by a policy, and keeps count. Times are seconds of any one clock."""
+    """Decides what a failure means, by a policy, and keeps count."""
 
-    def __init__(self, policy: FailurePolicy) -> None:
+    def __init__(self, policy: FailurePolicy, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy = policy
+        self._clock = clock
         self._attempts: dict[str, int] = {}
         self._paused: list[tuple[float, int, Node]] = []
         self._count = 0
@@ -35,11 +39,16 @@ class Failures:
         """Whether nodes may still be started."""
         return not self._final or self._policy.keep_going
 
+    @property
+    def has_paused(self) -> bool:
+        """Whether a node waits for its next attempt."""
+        return bool(self._paused)
+
     def attempt_of(self, node: Node) -> int:
         """Return which attempt of a node is, or will be, the next; counted from 1."""
         return self._attempts.get(node.name, 0) + 1
 
-    def pause_before_retry(self, node: Node, now: float) -> float | None:
+    def pause_before_retry(self, node: Node) -> float | None:
         """Note the failure of an attempt; return the seconds until the next, None if there is none."""
         attempt = self.attempt_of(node)
         self._attempts[node.name] = attempt
@@ -47,7 +56,7 @@ class Failures:
             return None
         pause = self._policy.pause(attempt)
         self._count += 1
-        heapq.heappush(self._paused, (now + pause, self._count, node))
+        heapq.heappush(self._paused, (self._clock() + pause, self._count, node))
         return pause
 
     def give_up(self, node: Node, error: BaseException, trace: Trace | None, lost: tuple[Node, ...]) -> None:
@@ -57,16 +66,17 @@ class Failures:
         if not self.lets_others_start:
             self._paused.clear()
 
-    def due(self, now: float) -> list[Node]:
+    def due(self) -> list[Node]:
         """Take the nodes whose pause is over."""
+        now = self._clock()
         found = []
         while self._paused and self._paused[0][0] <= now:
             found.append(heapq.heappop(self._paused)[2])
         return found
 
-    def seconds_to_next(self, now: float) -> float | None:
+    def seconds_to_next(self) -> float | None:
         """Return how long until a paused node is due, None when none is paused."""
-        return max(0.0, self._paused[0][0] - now) if self._paused else None
+        return max(0.0, self._paused[0][0] - self._clock()) if self._paused else None
 
     def error(self) -> NodeRunError:
         """Return the one error of the run: every node that failed, and what could not run without them."""

@@ -140,11 +140,11 @@ class Loop:
     def _go_through(self) -> None:
         try:
             while True:
-                for node in self._failures.due(time.monotonic()):
+                for node in self._failures.due() if self._failures.has_paused else ():
                     self._schedule.again(node)
                 while self._schedule and self._failures.lets_others_start and self._has_room():
                     self._submit(self._schedule.next())
-                pause = self._failures.seconds_to_next(time.monotonic())
+                pause = self._failures.seconds_to_next() if self._failures.has_paused else None
                 if self._in_flight:
                     self._take(self._executor.wait(pause))  # kept in no variable: its values are to be freed
                 elif pause is not None:
@@ -185,7 +185,8 @@ class Loop:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
             task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
-            self._executor.submit(node, task, self._around.policy.timeout_of(node))
+            is_apart = not self._executor.in_process
+            self._executor.submit(node, task, self._around.policy.timeout_of(node) if is_apart else None)
             self._in_flight[node.name] = node
         except LedgerError:
             raise
@@ -232,7 +233,7 @@ class Loop:
         if not isinstance(error, Exception):
             raise error
         attempt = self._failures.attempt_of(node)
-        pause = self._failures.pause_before_retry(node, time.monotonic())
+        pause = self._failures.pause_before_retry(node)
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return

@@ -93,6 +93,8 @@ class Schedule:
         otherwise = sum(known) / len(known) if known else 1.0
         ways = [0.0] * len(self._nodes)
         for place in reversed(range(len(self._nodes))):
-            after = max((ways[follower] for follower in self._followers[place]), default=0.0)
+            after = 0.0
+            for follower in self._followers[place]:
+                after = max(after, ways[follower])
             ways[place] = after + seconds_by_node.get(self._nodes[place].name, otherwise)
         return ways
