@@ -233,12 +233,17 @@ class Loop:
         if not isinstance(error, Exception):
             raise error
         attempt = self._failures.attempt_of(node)
-        pause = self._failures.pause_before_retry(node)
+        pause = self._failures.pause_before_retry(node) if self._may_run_again(node, touched) else None
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
         self._tell(NodeFailed, node.name, error)
+
+    def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
+        """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
+        pieces = [name for name in touched if node.is_generator and not self._catalog.can_stage(name)]
+        return all(hasattr(self._catalog[name], "reset") for name in pieces if name in self._catalog)
 
     def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
         self._memory.put(outcome.values)

@@ -10,7 +10,7 @@ import pytest
 
 from incremental.errors import NodeRunError, RunError
 from incremental.events import NodeFailed, NodeFinished, NodeRetried
-from incremental.io import DataCatalog
+from incremental.io import AbstractDataset, DataCatalog
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -184,3 +184,47 @@ def test_a_time_out_that_cannot_be_kept_is_refused_before_anything_runs(kind):
     assert str(error.value) == (
         f"{kind.__name__} cannot stop a node that takes too long: 'nap'; use processes, or drop the time-out"
     )
+
+
+class Appending(AbstractDataset[str, str]):
+    """Writes in place, at the end of what is there."""
+
+    def __init__(self, filepath: str) -> None:
+        self.filepath = Path(filepath)
+
+    def load(self) -> str:
+        return self.filepath.read_text()
+
+    def save(self, data: str) -> None:
+        with self.filepath.open("a") as file:
+            file.write(data)
+
+    def exists(self) -> bool:
+        return self.filepath.exists()
+
+
+class Resettable(Appending):
+    """Can begin anew."""
+
+    def reset(self) -> None:
+        self.filepath.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(Appending, "a"), (Resettable, "aa")])
+def test_a_generator_that_appends_in_place_is_tried_again_only_where_its_dataset_can_begin_anew(
+    kind, text, tmp_path
+):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def chunks(raw):
+        yield "a"
+        flaky(str(marks), 1, raw)
+        yield "a"
+
+    out = kind(str(tmp_path / "out.txt"))
+    catalog = DataCatalog({"raw": 1, "out": out})
+    pipeline = Pipeline([node(chunks, "raw", "out", name="chunks")])
+    _, error, _ = go(pipeline, catalog, SequentialRunner(policy=FailurePolicy(retries=1, backoff=0.01)))
+    assert (error is None) is (kind is Resettable)
+    assert out.load() == text
