@@ -23,8 +23,7 @@ class TestInline(ExecutorContract):
     def make(self) -> Executor[Any]:
         return InlineExecutor()
 
-    def test_close_does_not_wait_for_what_runs(self) -> None:
-        """Nothing runs before it is waited for."""
+    test_close_does_not_wait_for_what_runs = None  # nothing runs before it is waited for
 
 
 class TestThreads(ExecutorContract):
@@ -41,8 +40,8 @@ class TestForeign(ExecutorContract):
     def make(self) -> Executor[Any]:
         return FuturesExecutor(ThreadPoolExecutor(2), 2)
 
-    def test_close_does_not_wait_for_what_runs(self) -> None:
-        """It does not, but the interpreter waits for the threads of this pool when it ends."""
+    # it does not, but the interpreter waits for the threads of this pool when it ends
+    test_close_does_not_wait_for_what_runs = None
 
 
 def test_an_interrupt_goes_through_the_inline_executor_and_it_can_go_on() -> None:

@@ -474,3 +474,39 @@ def test_the_git_commit_and_dirtiness_are_recorded(project):
     data = json.loads(next((project / ".incremental/sessions").iterdir()).read_text())
     assert data["git_sha"] == git("rev-parse", "HEAD")
     assert data["git_dirty"] is True
+
+
+def test_a_sealed_plan_is_refused_when_a_newer_version_would_be_read(tmp_path):
+    catalog = """
+    raw: {type: text.TextDataset, filepath: data/raw.txt}
+    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
+    report: {type: text.TextDataset, filepath: data/report.txt}
+    """
+    root = make_project(tmp_path, catalog=catalog)
+    request = Request.of(from_nodes=["report"])
+    with Session.create(root) as session:
+        first = session.run().run_id
+        text = session.seal(session.plan_request(request), request)
+        second = session.run().run_id
+        with pytest.raises(PlanMismatchError) as error:
+            session.run_sealed(text)
+    assert f"dataset 'counts': planned with version {first}, now {second}" in str(error.value)
+
+
+def test_many_differences_are_counted_after_the_first(tmp_path):
+    registry = """
+    from incremental.pipeline import Pipeline, node
+
+    def register_pipelines():
+        nodes = [node(lambda raw: raw, "raw", f"o{n}", name=f"n{n}") for n in range(8)]
+        return {"__default__": Pipeline(nodes)}
+    """
+    catalog = "raw: {type: text.TextDataset, filepath: data/raw.txt}\n"
+    catalog += '"o{n}": {type: text.TextDataset, filepath: "data/o{n}.txt"}\n'
+    root = make_project(tmp_path, registry=registry, catalog=catalog)
+    request = Request.of(only_missing_outputs=True)
+    with Session.create(root) as session:
+        text = session.seal(session.plan_request(request), request)
+        session.run()
+        with pytest.raises(PlanMismatchError, match="and 3 more differences"):
+            session.run_sealed(text)
