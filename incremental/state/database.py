@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-
 Found = TypeVar("Found")
 
 _PATIENCE = 10.0  # seconds to wait for another process that writes
 _ATTEMPTS = 20  # to read while another process folds its journal into the file
+_COMMENT = re.compile(r"--.*")
 _JOURNAL_HEADER = 32  # bytes; its salt changes when the journal begins anew
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS output (
     location   TEXT PRIMARY KEY,  -- path (relative inside the project) or URL of an output
     dataset    TEXT NOT NULL,
@@ -73,6 +73,26 @@ CREATE TABLE IF NOT EXISTS step (
     PRIMARY KEY (run_id, node)
 ) WITHOUT ROWID;
 """
+
+_DIGESTS_AND_DETAILS = """
+ALTER TABLE output ADD COLUMN ctime_ns INTEGER;
+ALTER TABLE output ADD COLUMN digest TEXT;      -- XXH3-128 of the content, where the bytes passed through us
+ALTER TABLE output ADD COLUMN attempt INTEGER;  -- of the node, counted from 1
+ALTER TABLE run ADD COLUMN details TEXT;        -- JSON: parameters, code, versions; the plan's skipped nodes
+ALTER TABLE step ADD COLUMN load_seconds REAL;
+ALTER TABLE step ADD COLUMN compute_seconds REAL;
+ALTER TABLE step ADD COLUMN save_seconds REAL;
+ALTER TABLE step ADD COLUMN bytes_in INTEGER;   -- read from storage
+ALTER TABLE step ADD COLUMN bytes_out INTEGER;  -- written to storage
+ALTER TABLE step ADD COLUMN worker TEXT;
+ALTER TABLE step ADD COLUMN attempt INTEGER;    -- the last one, counted from 1
+ALTER TABLE step ADD COLUMN error TEXT;
+"""
+
+_MIGRATIONS = (_FIRST, _DIGESTS_AND_DETAILS)
+"""What takes a file from each version to the next; a released one is never changed, only followed."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -133,12 +153,9 @@ def _prepare(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _keep_a_journal(connection)
-        if _check_version(connection, path) == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-            )
-        else:
+        if _check_version(connection, path) > 0:
             _check_whole(connection)
+        _migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -167,6 +184,22 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
             "upgrade incremental-engine, or move the file away to start a new history"
         )
     return version
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a file to the present version, all or nothing; a process that does so at once is waited for."""
+    if _check_version(connection, path) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in _MIGRATIONS[_check_version(connection, path) :]:
+            for statement in filter(str.strip, _COMMENT.sub("", statements).split(";")):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _check_whole(connection: sqlite3.Connection) -> None:
@@ -198,24 +231,35 @@ def _journal(path: Path) -> Path:
 
 
 def _ask_at_rest(path: Path, query: Callable[[sqlite3.Connection], Found], otherwise: Found) -> Found:
-    """Query the file itself, or a copy where it has a journal: a run is on, or was killed.
+    """Query the file itself, or a copy where it has a journal or an older schema.
 
-    SQLite cannot read a journal without writing its shared-memory file.
+    SQLite cannot read a journal, which a run has that is on or was killed, without writing its
+    shared-memory file.
     """
     with contextlib.ExitStack() as stack:
-        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        if _has_content(_journal(path)):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="incremental-")))
-            for source in (path, _journal(path)):
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(source, folder / source.name)
-            address = (folder / path.name).as_uri()
-        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        stack.callback(connection.close)
+        if not _has_content(_journal(path)):
+            connection = _connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1", stack)
+            version = _check_version(connection, path)
+            if version == 0:
+                connection.execute("SELECT count(*) FROM sqlite_master")  # fails on what is no database
+                return otherwise
+            if version == SCHEMA_VERSION:
+                return query(connection)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="incremental-")))
+        for source in (path, _journal(path)):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(source, folder / source.name)
+        connection = _connected((folder / path.name).as_uri(), stack)
         if _check_version(connection, path) == 0:
-            connection.execute("SELECT count(*) FROM sqlite_master")  # fails on what is no database
             return otherwise
+        _migrate(connection, path)
         return query(connection)
+
+
+def _connected(address: str, stack: contextlib.ExitStack) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    stack.callback(connection.close)
+    return connection
 
 
 def _has_content(path: Path) -> bool:

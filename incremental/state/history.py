@@ -79,7 +79,7 @@ class History:
         request = json.dumps(run.request, sort_keys=True, default=str)
         with self._ledger.transaction() as connection:
             connection.execute(
-                "INSERT INTO run VALUES (?, ?, 'running', ?, NULL, ?, ?, ?, ?, NULL)",
+                _START,
                 (
                     run.run_id,
                     run.session_id,
@@ -90,7 +90,7 @@ class History:
                     run.skipped,
                 ),
             )
-            connection.executemany("INSERT INTO step VALUES (?, ?, ?, ?, 'planned', NULL, NULL)", steps)
+            connection.executemany(_PLAN_STEP, steps)
 
     def note(self, run_id: str, step: StepRecord) -> None:
         """Note what became of one node."""
@@ -136,6 +136,11 @@ class History:
         return self._ledger.read(find, None)
 
 
+_START = """
+INSERT INTO run (run_id, session_id, status, started, pid, host, request, skipped)
+VALUES (?, ?, 'running', ?, ?, ?, ?, ?)
+"""
+_PLAN_STEP = "INSERT INTO step (run_id, position, node, reason, status) VALUES (?, ?, ?, ?, 'planned')"
 _LAST_SECONDS = "SELECT node, seconds, max(started) FROM step WHERE status = 'done' GROUP BY node"
 _SELECT_RUN = "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incremental.errors import LedgerError
-from incremental.state import FileLedger, Ledger, MemoryLedger, Output
+from incremental.state import FileLedger, Ledger, MemoryLedger, Output, database
+from incremental.state.database import _MIGRATIONS, SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -220,6 +222,47 @@ def test_a_damaged_ledger_counts_as_empty_and_is_set_aside_when_written_with_one
     assert aside.read_bytes() == before[str(ledger.path)][2]
 
 
+def an_older_ledger(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"{_MIGRATIONS[0]} PRAGMA user_version=1;")
+        connection.execute(
+            "INSERT INTO output VALUES ('a.txt', 'a', 'committed', 'g1', 'r', 'n', NULL, 1, 2, 3, 4.0)"
+        )
+        connection.commit()
+
+
+def test_a_ledger_of_an_older_version_is_read_as_it_is_and_brought_forward_by_the_first_write(
+    ledger: FileLedger,
+) -> None:
+    an_older_ledger(ledger.path)
+    before = ledger.path.read_bytes()
+    assert ledger.marks().generations == {ledger.location("a.txt"): "g1"}
+    assert ledger.path.read_bytes() == before
+    assert [path.name for path in ledger.path.parent.iterdir()] == [ledger.path.name]
+    ledger.begin("r", "n", [Output("b", ledger.location("b.txt"))])
+    assert ledger.marks().generations == {ledger.location("a.txt"): "g1"}
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(output)")}
+    assert {"digest", "ctime_ns", "attempt"} <= columns
+
+
+def test_a_migration_that_fails_leaves_the_older_ledger_whole(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_older_ledger(ledger.path)
+    broken = (*_MIGRATIONS, "CREATE TABLE fresh (a TEXT); NO STATEMENT;")
+    monkeypatch.setattr(database, "_MIGRATIONS", broken)
+    monkeypatch.setattr(database, "SCHEMA_VERSION", len(broken))
+    with pytest.raises(LedgerError, match="syntax error"):
+        ledger.begin("r", "n", [Output("b", ledger.location("b.txt"))])
+    with closing(sqlite3.connect(ledger.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT location FROM output").fetchall() == [("a.txt",)]
+
+
 def test_a_ledger_of_a_newer_version_is_left_alone(ledger: FileLedger) -> None:
     ledger.commit("run", "node", [out("/x")], {})
     ledger.close()
@@ -231,7 +274,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: FileLedger) -> None:
         with pytest.raises(LedgerError) as caught:
             use()
         assert str(caught.value) == (
-            f"the ledger {str(ledger.path)!r} has version 99, this engine reads up to 1: "
+            f"the ledger {str(ledger.path)!r} has version 99, this engine reads up to {SCHEMA_VERSION}: "
             "upgrade incremental-engine, or move the file away to start a new history"
         )
     assert snapshot(ledger.path.parent).keys() == before.keys()
