@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from incremental.io.catalog.markers import SUFFIX, mark_name
 from incremental.io.files.staging import is_staging_name
@@ -12,12 +12,28 @@ from incremental.io.files.storage import Kind, Storage, storage_for
 from incremental.planner.facts import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _FEW = 4
 """Up to this many names in one local folder are asked for one by one: it may hold a million others."""
 _AT_ONCE = 16
 """Requests to remote stores that may be under way at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSearch:
+    """Which files of a folder are its partitions."""
+
+    suffix: str
+    load_args: Mapping[str, Any]
+
+    def answer(self, storage: Storage, path: str) -> State:
+        """Tell whether a folder has any, and whether all that belong together are there."""
+        from incremental.io.files.members import is_begun, member_names
+
+        if next(member_names(storage, path, self.suffix, self.load_args), None) is None:
+            return State.ABSENT
+        return State.INCOMPLETE if is_begun(storage, path) else State.PRESENT
 
 
 @dataclass(slots=True)  # frozen ones take four times as long to make, and there are thousands
@@ -31,6 +47,13 @@ class Question:
     reads_folders: bool
     pin: str | None = None
     """The one version that counts."""
+    members: MemberSearch | None = None
+    """How its members are found, where it is a folder of partitions."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a listing of the folder that it is in does not answer it."""
+        return self.versioned or self.members is not None
 
     def is_met_by(self, kind: Kind | None) -> bool:
         """Whether what is there can be loaded."""
@@ -113,7 +136,11 @@ def _answer_by_listing(storage: Storage, folder: str, questions: list[Question],
 
 
 def _answer_one(storage: Storage, folder: str, question: Question, answers: Answers) -> None:
-    kind = storage.kind(f"{folder}/{question.base}")
+    path = f"{folder}/{question.base}"
+    if question.members is not None:
+        answers.states[question.name] = question.members.answer(storage, path)
+        return
+    kind = storage.kind(path)
     if not question.is_met_by(kind):
         answers.states[question.name] = State.ABSENT
         if kind is Kind.FOLDER:
@@ -124,10 +151,10 @@ def _answer_one(storage: Storage, folder: str, question: Question, answers: Answ
 
 
 def _requests(folder: Folder) -> Iterator[Request]:
-    plain = [question for question in folder.questions if not question.versioned]
+    plain = [question for question in folder.questions if not question.is_apart]
     if plain:
         yield folder, plain
-    yield from ((folder, [question]) for question in folder.questions if question.versioned)
+    yield from ((folder, [question]) for question in folder.questions if question.is_apart)
 
 
 def _ask(request: Request) -> Answers | Exception:
@@ -136,6 +163,9 @@ def _ask(request: Request) -> Answers | Exception:
     try:
         if questions[0].versioned:
             answers.note_version(questions[0], _whole_version(storage, folder.path, questions[0]))
+        elif questions[0].members is not None:
+            path = f"{folder.path}/{questions[0].base}"
+            answers.states[questions[0].name] = questions[0].members.answer(storage, path)
         elif len(questions) == 1:  # the folder may hold a million others
             kinds = {questions[0].base: storage.kind(f"{folder.path}/{questions[0].base}")}
             _note_kinds(questions, kinds, answers)

@@ -42,7 +42,7 @@ def is_marked(location: str) -> bool:
     return path is not None and os.access(path, os.F_OK)
 
 
-def mark(location: str, run_id: str, node: str, *, durable: bool = True) -> None:
+def mark(location: str, run_id: str | None = None, node: str | None = None, *, durable: bool = True) -> None:
     """Put the mark down, durably, before the location is written. Raises OSError."""
     path = mark_path(location)
     if path is not None:

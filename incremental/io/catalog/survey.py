@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
 from incremental.io.catalog.capabilities import can_test_existence, is_ephemeral, location_of
-from incremental.io.catalog.listing import Answers, Folder, Question, answer_local, answer_remote
+from incremental.io.catalog.listing import (
+    Answers,
+    Folder,
+    MemberSearch,
+    Question,
+    answer_local,
+    answer_remote,
+)
 from incremental.io.catalog.markers import is_marked
 from incremental.io.catalog.types import FILE_TYPES, builtin_type, unknown_arguments
 from incremental.io.dataset import explain
@@ -89,6 +96,8 @@ class _Notes:
         kind = builtin_type(entry["type"], entry.keys())
         if kind is not None and kind in FILE_TYPES:
             self._take_file(name, entry, kind)
+        elif kind == SHORT_NAMES["partitions.PartitionedDataset"]:
+            self._take_folder(name, entry, kind)
         elif kind == SHORT_NAMES["MemoryDataset"] and "data" not in entry:
             self.answers.states[name] = State.EPHEMERAL
         else:
@@ -116,15 +125,30 @@ class _Notes:
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
 
-    def _take_file(self, name: str, entry: Mapping[str, Any], kind: str) -> None:
+    def _take_folder(self, name: str, entry: Mapping[str, Any], kind: str) -> None:
+        path = self._path_in(name, entry, kind, "path")
+        if entry.get("versioned") or name in self.catalog.load_versions:
+            remedy = "remove 'versioned', and its load version"
+            raise self._unusable(name, entry, f" keeps no versions of its partitions: {remedy}")
+        search = MemberSearch(entry.get("filename_suffix") or "", entry.get("load_args") or {})
+        self._place(entry, "path", path, Question(name, "", False, True, None, search))
+
+    def _path_in(self, name: str, entry: Mapping[str, Any], kind: str, key: str) -> Any:
+        """Return the path of an entry, whose arguments are known, and whose credentials are configured."""
         wrong = unknown_arguments(kind, entry.keys())
         if wrong:
             raise self._unusable(name, entry, f": {'; '.join(wrong)}")
-        filepath = entry.get("filepath")
-        if not filepath:
-            raise self._unusable(name, entry, " needs 'filepath'")
+        path = entry.get(key)
+        if not path:
+            raise self._unusable(name, entry, f" needs {key!r}")
         if "credentials" in entry:
             self.catalog.config_resolver.with_credentials(name, entry)  # refuses what is not configured
+        if not isinstance(path, str | os.PathLike):
+            raise self._unusable(name, entry, f": {key!r} is {path!r}, which is no path")
+        return path
+
+    def _take_file(self, name: str, entry: Mapping[str, Any], kind: str) -> None:
+        filepath = self._path_in(name, entry, kind, "filepath")
         versioned = entry.get("versioned", False)
         if not isinstance(versioned, bool):
             raise self._unusable(name, entry, f": 'versioned' is {versioned!r}; write true or false")
@@ -134,26 +158,28 @@ class _Notes:
             raise self._unusable(name, entry, f" keeps no versions, so {pin!r} cannot be loaded: {remedy}")
         if pin is not None:
             self.pins[name] = pin
-        reads_folders = FILE_TYPES[kind]
-        if type(filepath) is str and "://" not in filepath and filepath[0] != "~":
-            self.locations[name] = location = _absolute(filepath)
-            folder, _, base = location.rpartition("/")
-            self.local[folder].append(Question(name, base, versioned, reads_folders, pin))
-        elif isinstance(filepath, str | os.PathLike):
-            self._take_address(entry, Question(name, "", versioned, reads_folders, pin))
-        else:
-            raise self._unusable(name, entry, f": 'filepath' is {filepath!r}, which is no path")
+        self._place(entry, "filepath", filepath, Question(name, "", versioned, FILE_TYPES[kind], pin))
 
-    def _take_address(self, entry: Mapping[str, Any], about: Question) -> None:
-        """Take a filepath that is a URL, a Path, or begins with ``~``."""
-        full = self.catalog.config_resolver.with_credentials(about.name, entry)
+    def _place(self, entry: Mapping[str, Any], key: str, path: Any, question: Question) -> None:
+        """Put a question to the folder it is about."""
+        if type(path) is str and "://" not in path and path[0] != "~":
+            self.locations[question.name] = location = _absolute(path)
+            folder, _, question.base = location.rpartition("/")
+            self.local[folder].append(question)
+        else:
+            self._place_address(entry, key, question)
+
+    def _place_address(self, entry: Mapping[str, Any], key: str, question: Question) -> None:
+        """Take a path that is a URL, a Path, or begins with ``~``."""
+        full = self.catalog.config_resolver.with_credentials(question.name, entry)
         arguments = (full.get("credentials"), full.get("fs_args"))
-        storage, path = storage_for(full["filepath"], *arguments)
+        storage, path = storage_for(full[key], *arguments)
         is_local = storage.protocol == "file"
         path = _absolute(path) if is_local else path
-        self.locations[about.name] = path if is_local else strip_url(path)
-        folder, _, base = path.rpartition("/")
-        question = Question(about.name, base, about.versioned, about.reads_folders, about.pin)
+        if question.members is not None:
+            path = path.rstrip("/")
+        self.locations[question.name] = path if is_local else strip_url(path)
+        folder, _, question.base = path.rpartition("/")
         if is_local:
             self.local[folder].append(question)
             return

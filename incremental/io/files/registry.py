@@ -20,6 +20,7 @@ SHORT_NAMES: Mapping[str, str] = MappingProxyType(
         "pickle.PickleDataset": f"{_FORMATS}.PickleDataset",
         "pandas.CSVDataset": f"{_FORMATS}.CSVDataset",
         "pandas.ParquetDataset": f"{_FORMATS}.ParquetDataset",
+        "partitions.PartitionedDataset": "incremental.io.files.partitions.PartitionedDataset",
         "MemoryDataset": "incremental.io.memory.MemoryDataset",
         "CachedDataset": "incremental.io.cached.CachedDataset",
     }
@@ -34,6 +35,20 @@ KNOWN_ARGUMENTS: Mapping[str, frozenset[str]] = MappingProxyType(
         SHORT_NAMES["pickle.PickleDataset"]: _COMMON | {"backend", "load_args", "save_args"},
         SHORT_NAMES["pandas.CSVDataset"]: _COMMON | {"load_args", "save_args"},
         SHORT_NAMES["pandas.ParquetDataset"]: _COMMON | {"load_args", "save_args"},
+        SHORT_NAMES["partitions.PartitionedDataset"]: frozenset(
+            {
+                "path",
+                "dataset",
+                "filepath_arg",
+                "filename_suffix",
+                "credentials",
+                "load_args",
+                "fs_args",
+                "overwrite",
+                "save_lazily",
+                "metadata",
+            }
+        ),
         SHORT_NAMES["MemoryDataset"]: frozenset({"data", "copy_mode", "metadata"}),
         SHORT_NAMES["CachedDataset"]: frozenset({"dataset", "version", "copy_mode", "metadata"}),
     }

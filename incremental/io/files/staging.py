@@ -68,6 +68,15 @@ class Stage(ABC):
 
     __slots__ = ()
 
+    @property
+    def held(self) -> int:
+        """How many bytes are kept in memory until it is published."""
+        return 0
+
+    def send(self) -> None:
+        """Let go of what is kept in memory; it still does not show."""
+        return
+
     @abstractmethod
     def __enter__(self) -> IO[bytes]: ...
 

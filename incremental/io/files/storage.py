@@ -24,7 +24,7 @@ from incremental.io.files.uploads import SpoolStage, UploadStage
 from incremental.secrets import reveal, strip_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _SCHEME = re.compile(r"\A([A-Za-z][A-Za-z0-9+.\-]+)://")  # one letter is a drive
 _USERINFO = re.compile(r"\A([^/@]*@)")
@@ -78,6 +78,13 @@ class Storage(ABC):
     @abstractmethod
     def find(self, path: str) -> dict[str, Entry]:
         """Return all files below a folder, by path relative to it; empty for no folder."""
+
+    @abstractmethod
+    def names(self, path: str, **arguments: Any) -> Iterator[str]:
+        """Yield the path of each file below a folder, relative to it; links to folders are not followed.
+
+        ``maxdepth`` ends the search so many levels down; other arguments are those of the file system.
+        """
 
     @abstractmethod
     def remove(self, path: str) -> None:
@@ -144,6 +151,19 @@ class LocalStorage(Storage):
                 files[name] = entry
         return files
 
+    def names(self, path: str, maxdepth: int | None = None, **arguments: Any) -> Iterator[str]:
+        if arguments:
+            raise DatasetError(f"a local folder is not searched by {', '.join(map(repr, arguments))}")
+        pending = [("", 1)]
+        while pending:
+            below, depth = pending.pop()
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(f"{path}/{below}") as found:
+                for entry in found:
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield below + entry.name
+                    elif maxdepth is None or depth < maxdepth:
+                        pending.append((f"{below}{entry.name}/", depth + 1))
+
     def remove(self, path: str) -> None:
         os.unlink(path)
 
@@ -206,6 +226,13 @@ class FsspecStorage(Storage):
             for name, info in found.items()
             if name.startswith(folder) and name != folder
         }
+
+    def names(self, path: str, **arguments: Any) -> Iterator[str]:
+        fs, path = self._fresh(path)
+        folder = path.rstrip("/") + "/"
+        for name in fs.find(path, **arguments):
+            if name.startswith(folder) and name != folder:
+                yield name.removeprefix(folder)
 
     def remove(self, path: str) -> None:
         fs, path = self._fresh(path)

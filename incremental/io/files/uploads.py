@@ -52,6 +52,16 @@ class UploadStage(Stage):
         if not (unsent and file.tell() <= _ONE_REQUEST):  # else commit() sends it, in one request for three
             file.close()
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait to be sent in one request."""
+        return 0 if self._file is None or self._file.closed else int(self._file.tell())
+
+    def send(self) -> None:
+        """Upload what waits, in three requests for one; it still does not show."""
+        if self._file is not None and not self._file.closed:
+            self._file.close()
+
     def publish(self) -> None:
         if self._done or self._file is None:
             return
