@@ -7,6 +7,7 @@ from typing import Any
 
 from incremental.errors import DatasetError
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
+from incremental.io.files.leftovers import Place, place_of
 from incremental.io.memory import UNSET, CopyMode, MemoryDataset
 
 
@@ -59,6 +60,21 @@ class CachedDataset(AbstractDataset[Any, Any]):
     def can_send_stage(self) -> bool:
         """What the wrapped dataset says."""
         return bool(getattr(self._dataset, "can_send_stage", False))
+
+    @property
+    def durable(self) -> bool:
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "durable", True))
+
+    @durable.setter
+    def durable(self, durable: bool) -> None:
+        if hasattr(self._dataset, "durable"):
+            self._dataset.durable = durable
+
+    @property
+    def staging_place(self) -> Place | None:
+        """What the wrapped dataset says."""
+        return place_of(self._dataset)
 
     def stage(self, data: Any) -> Staged | None:
         """Stage with the wrapped dataset; the data is kept in memory once it is published."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
+from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
 from incremental.project import pickle_by_value
@@ -173,6 +174,8 @@ class Execution:
             {**request.as_dict(), "env": self._context.env}, len(plan.skipped), None, steps,
         )  # fmt: skip
         self._history.start(record)
+        written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
+        sweep(prepared.catalog, written, plan.facts.locations)
         around = Surroundings(
             run_id,
             self._hooks,

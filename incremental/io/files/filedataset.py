@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from incremental.errors import DatasetError
 from incremental.io.dataset import ChunkStage, In, Out, Staged, Version, refuse_none
+from incremental.io.files.leftovers import Place
 from incremental.io.files.staging import is_staging_name
 from incremental.io.files.storage import Kind, Storage, bare_path, split_address, storage_for
 from incremental.io.files.streams import OpenArgs, reading, writing
@@ -110,6 +111,12 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
     def can_send_stage(self) -> bool:
         """True for a local file that can be staged; what is uploaded is published by who uploads it."""
         return self._protocol == "file" and self.can_stage
+
+    @property
+    def staging_place(self) -> Place:
+        """Where unfinished saves leave their traces."""
+        path = os.path.abspath(self._path) if self._protocol == "file" else self._path
+        return Place(self._storage, path, below=bool(self._version))
 
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it.

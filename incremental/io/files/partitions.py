@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import DatasetError
 from incremental.io.catalog.types import find_class
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, refuse_none
+from incremental.io.files.leftovers import Place
 from incremental.io.files.members import (
     Members,
     check_partition_id,
@@ -119,6 +120,12 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
     def can_send_stage(self) -> bool:
         """True for a local folder that can be staged."""
         return self._is_local and self.can_stage and (self._is_whole or self._members_can("can_send_stage"))
+
+    @property
+    def staging_place(self) -> Place:
+        """Where unfinished saves leave their traces."""
+        path = os.path.abspath(self._path) if self._is_local else self._path  # noqa: PTH100
+        return Place(self._storage, path, below=True)
 
     def stage(self, data: Mapping[str, Any]) -> Staged | None:
         """Write all partitions beside their targets without showing them; ``None`` where that cannot be."""

@@ -32,7 +32,7 @@ STAGING_PATTERN = re.compile(
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _BUFFER = 1 << 16  # bytes
-_LONGEST = 200  # bytes of the target's name that a staging name repeats; file systems allow 255
+LONGEST_REPEATED = 200  # bytes of the target's name that a staging name repeats; file systems allow 255
 _UNSUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -41,7 +41,7 @@ def staging_name(name: str, keep_extension: bool = False) -> str:
 
     With ``keep_extension`` the name ends as the target does, for libraries that look at it.
     """
-    kept = os.fsdecode(os.fsencode(name)[:_LONGEST])
+    kept = os.fsdecode(os.fsencode(name)[:LONGEST_REPEATED])
     suffix = os.path.splitext(name)[1] if keep_extension else ""
     return f".{kept}.{os.urandom(8).hex()}.incremental-tmp{suffix}"
 

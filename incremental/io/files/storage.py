@@ -20,11 +20,13 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from incremental.errors import DatasetError
 from incremental.io.files.staging import LocalStage, Stage, make_folders
-from incremental.io.files.uploads import SpoolStage, UploadStage
+from incremental.io.files.uploads import SpoolStage, UploadStage, abort_upload, unfinished_uploads
 from incremental.secrets import reveal, strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from incremental.io.files.uploads import Upload
 
 _SCHEME = re.compile(r"\A([A-Za-z][A-Za-z0-9+.\-]+)://")  # one letter is a drive
 _USERINFO = re.compile(r"\A([^/@]*@)")
@@ -93,6 +95,14 @@ class Storage(ABC):
     @abstractmethod
     def make_folder(self, path: str) -> None:
         """Create a folder and those above it, where the storage has folders."""
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """Yield the unfinished uploads to all paths that begin with a prefix, where there are such things."""
+        return iter(())
+
+    def abort(self, upload: Upload) -> None:
+        """Take an unfinished upload back."""
+        raise NotImplementedError(f"{self.protocol}:// has no unfinished uploads")
 
     def connection(self, path: str) -> dict[str, Any]:
         """Return the arguments with which another library opens ``path`` through fsspec."""
@@ -237,6 +247,14 @@ class FsspecStorage(Storage):
     def remove(self, path: str) -> None:
         fs, path = self._fresh(path)
         fs.rm_file(path)
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        if self.protocol not in _UPLOADS_UNSEEN:
+            return iter(())
+        return unfinished_uploads(*self._at(prefix), self.protocol)
+
+    def abort(self, upload: Upload) -> None:
+        abort_upload(self._at(upload.url)[0], upload)
 
     def make_folder(self, path: str) -> None:
         if self.protocol not in _BUCKETS:  # there it would try to create the bucket

@@ -9,12 +9,49 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import IO, Any, cast
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from incremental.io.files.staging import Stage
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _BUFFER = 1 << 16  # bytes
 _ONE_REQUEST = 5 << 20  # bytes; so much is kept in memory until it is published
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload in parts that was begun and neither finished nor taken back."""
+
+    url: str
+    bucket: str
+    key: str
+    id: str
+    started: float
+    """Seconds since the epoch."""
+
+
+def unfinished_uploads(fs: Any, prefix: str, scheme: str) -> Iterator[Upload]:
+    """Yield the unfinished uploads to all keys of a bucket that begin with a prefix."""
+    bucket, key, _ = fs.split_path(prefix)
+    page: dict[str, Any] = {"IsTruncated": True}
+    arguments: dict[str, Any] = {"Bucket": bucket, "Prefix": key}
+    while page.get("IsTruncated"):
+        page = fs.call_s3("list_multipart_uploads", **arguments)
+        for each in page.get("Uploads", ()):
+            url = f"{scheme}://{bucket}/{each['Key']}"
+            yield Upload(url, bucket, each["Key"], each["UploadId"], each["Initiated"].timestamp())
+        arguments |= {
+            "KeyMarker": page.get("NextKeyMarker", ""),
+            "UploadIdMarker": page.get("NextUploadIdMarker", ""),
+        }
+
+
+def abort_upload(fs: Any, upload: Upload) -> None:
+    """Take an unfinished upload back, with all its parts."""
+    fs.call_s3("abort_multipart_upload", Bucket=upload.bucket, Key=upload.key, UploadId=upload.id)
 
 
 class UploadStage(Stage):
@@ -107,7 +144,7 @@ class SpoolStage(Stage):
 
         if self.exclusive:
             _refuse_existing(self._fs, self.target)
-        fd, self._name = mkstemp(prefix=".spool.", suffix=".incremental-tmp")
+        fd, self._name = mkstemp(prefix=f".spool.{os.getpid()}.", suffix=".incremental-tmp")
         self._file = open(fd, "wb", buffering=_BUFFER)
         return self._file
 
