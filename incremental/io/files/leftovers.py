@@ -4,7 +4,7 @@ It finds and removes them; whose they are it cannot tell, so whoever removes mus
 """
 
 # Strings and `os`, not Path, as in the staging of files.
-# ruff: noqa: PTH108, PTH112, PTH114, PTH116
+# ruff: noqa: PTH108, PTH112, PTH114
 from __future__ import annotations
 
 import os
