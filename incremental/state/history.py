@@ -108,6 +108,12 @@ class History:
                 (status, time.time(), error, run_id),
             )
 
+    def forget(self, run_id: str) -> None:
+        """Remove one run with its steps. Its id stays claimed, and what it committed stays committed."""
+        with self._ledger.transaction() as connection:
+            connection.execute("DELETE FROM step WHERE run_id = ?", (run_id,))
+            connection.execute("DELETE FROM run WHERE run_id = ?", (run_id,))
+
     def runs(self, limit: int | None = None) -> tuple[RunRecord, ...]:
         """Return the runs, newest first, without their steps."""
         most = -1 if limit is None else limit
