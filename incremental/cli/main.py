@@ -28,6 +28,7 @@ _COMMANDS = {
     "runs": ("incremental.cli.runs:runs", "List past runs, show one."),
     "catalog": ("incremental.cli.catalog:catalog", "List datasets, describe one."),
     "pipelines": ("incremental.cli.pipelines:pipelines", "List pipelines, describe one."),
+    "clean": ("incremental.cli.clean:clean", "Remove what killed runs left, old versions, old history."),
     "doctor": ("incremental.cli.doctor:doctor", "Check installation and project."),
 }
 

@@ -63,6 +63,7 @@ LOOKING = (
     "pipelines",
     "pipelines __default__",
     "doctor",
+    "clean --keep-versions 1 --keep-runs 1",
     "--version",
     "--help",
     "run --help",

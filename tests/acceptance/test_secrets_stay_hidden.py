@@ -143,6 +143,7 @@ COMMANDS = {
     "catalog describe all parameters": "catalog describe parameters --json",
     "pipelines": "pipelines failing --json",
     "doctor": "doctor --json",
+    "clean": "clean --json --keep-versions 1 --keep-runs 1",
 }
 
 FORMS = ("", "-v", "-vv", "--traceback", "-vv --traceback")

@@ -47,7 +47,7 @@ class Leftover:
 
     def size(self) -> int | None:
         """Return how many bytes it takes; None where that is not known."""
-        return None if self.upload is not None else _size(self.path)
+        return None if self.upload is not None else size_of(self.path)
 
     def since(self) -> float:
         """Return when it was last written, or its upload begun, in seconds since the epoch."""
@@ -130,7 +130,8 @@ def _uploads(folder: str, places: list[Place]) -> Iterator[Leftover]:
             yield Leftover(strip_url(upload.url), (storage, upload))
 
 
-def _size(path: str) -> int | None:
+def size_of(path: str) -> int | None:
+    """Return the bytes of a file, or of all in a folder; None where it cannot be looked at."""
     try:
         if not os.path.isdir(path):
             return os.lstat(path).st_size
