@@ -62,6 +62,11 @@ class CachedDataset(AbstractDataset[Any, Any]):
         return bool(getattr(self._dataset, "can_send_stage", False))
 
     @property
+    def is_half(self) -> bool:
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "is_half", False))
+
+    @property
     def durable(self) -> bool:
         """What the wrapped dataset says."""
         return bool(getattr(self._dataset, "durable", True))

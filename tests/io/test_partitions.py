@@ -332,6 +332,16 @@ def test_a_member_that_cannot_be_published_leaves_the_folder_marked_if_another_w
     assert not any(is_staging_name(Path(name).name) for name in tree(tmp_path))
 
 
+def test_a_dataset_that_is_built_and_one_around_it_say_that_they_are_half(tmp_path: Path) -> None:
+    texts(tmp_path / "parts").save({"a": "1"})
+    members.mark(str(tmp_path / "parts"))
+    cached = {"type": "CachedDataset", "dataset": entry(tmp_path / "parts")}
+    catalog = DataCatalog.from_config({"parts": entry(tmp_path / "parts"), "cached": cached})
+    assert not catalog["parts"].exists()
+    facts = survey(catalog, ["parts", "cached"])
+    assert facts.states == {"parts": State.INCOMPLETE, "cached": State.INCOMPLETE}
+
+
 def test_in_a_store_without_folders_the_mark_lies_within_and_is_no_member(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -37,6 +37,11 @@ def can_test_existence(dataset: Any) -> bool:
     return hasattr(dataset, "exists")
 
 
+def is_half(dataset: Any) -> bool:
+    """Whether a dataset says itself that only a part of it was published."""
+    return bool(getattr(dataset, "is_half", False))
+
+
 def has_versions(dataset: Any, entry: Mapping[str, Any] | None) -> bool:
     """Whether a dataset keeps versions, as its entry says or, without one, as it says itself."""
     if entry is not None:

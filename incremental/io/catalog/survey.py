@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
-from incremental.io.catalog.capabilities import can_test_existence, is_ephemeral, location_of
+from incremental.io.catalog.capabilities import can_test_existence, is_ephemeral, is_half, location_of
 from incremental.io.catalog.listing import (
     Answers,
     Folder,
@@ -203,6 +203,9 @@ class _Notes:
             return
         if name in self.catalog.load_versions:
             self.pins[name] = self.catalog.load_versions[name]
+        if is_half(dataset):
+            states[name] = State.INCOMPLETE
+            return
         if not self.catalog.exists(name):
             states[name] = State.ABSENT
             return

@@ -221,8 +221,8 @@ class MembersSave:
         try:
             if needs_mark:
                 self._begin()
-            for staged in self._staged.values():
-                self._publish(staged)
+            for name, staged in self._staged.items():
+                self._publish(name, staged)
                 self._published += 1
             if self._dataset.overwrite:
                 self._remove_others()
@@ -232,6 +232,7 @@ class MembersSave:
             if needs_mark:
                 self._end()
         except Exception as error:
+            self.discard()
             if needs_mark and not self._published:
                 with suppress(Exception):  # it stays: a needless run is better than half a folder
                     self._end()
@@ -244,11 +245,14 @@ class MembersSave:
         _remove_empty(self._created)
         self._created = []
 
-    def _publish(self, staged: Staged) -> None:
+    def _publish(self, name: str, staged: Staged) -> None:
         stage = getattr(staged, "stage", None)
         if isinstance(stage, LocalStage):
             stage.durable = False  # the file is on disk; the folders follow, each of them once
-        staged.publish()
+        try:
+            staged.publish()
+        except Exception as error:
+            raise self._dataset.member_failure(self._dataset.partition_of(name), error) from error
 
     def _remove_others(self) -> None:
         for name in list(self._storage.names(self._path)):

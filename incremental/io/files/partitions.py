@@ -122,6 +122,11 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
         return self._is_local and self.can_stage and (self._is_whole or self._members_can("can_send_stage"))
 
     @property
+    def is_half(self) -> bool:
+        """Whether partitions are there, and others that belong to them are not yet."""
+        return is_begun(self._storage, self._path) and any(True for _ in self._names())
+
+    @property
     def staging_place(self) -> Place:
         """Where unfinished saves leave their traces."""
         path = os.path.abspath(self._path) if self._is_local else self._path  # noqa: PTH100
@@ -152,8 +157,7 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
         names = sorted(self._names())
         if not names:
             raise DatasetError(f"no partitions were found in {self!r}")
-        end = -len(self._suffix) or None
-        return {name[:end]: self.member(self._address_of(name)).load for name in names}
+        return {self.partition_of(name): self.member(self._address_of(name)).load for name in names}
 
     def _save(self, data: Mapping[str, Any]) -> None:
         if self.can_stage:
@@ -200,6 +204,10 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
             return check_partition_id(partition) + self._suffix
         except ValueError as error:
             raise DatasetError(f"cannot save partition {partition!r} of {self!r}: {error}") from None
+
+    def partition_of(self, name: str) -> str:
+        """Return the id of a partition by its path in the folder."""
+        return name[: len(name) - len(self._suffix)]
 
     def member_failure(self, partition: str, error: Exception) -> DatasetError:
         """Return the one error that tells which partition could not be saved, and why."""

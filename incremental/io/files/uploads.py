@@ -7,15 +7,19 @@ It knows no formats; local files are staged by ``staging``.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from incremental.io.files.staging import Stage
+from incremental.secrets import strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
 
 _BUFFER = 1 << 16  # bytes
 _ONE_REQUEST = 5 << 20  # bytes; so much is kept in memory until it is published
@@ -116,6 +120,9 @@ class UploadStage(Stage):
         self._done = True
         try:
             self._file.discard()
+        except Exception:  # noqa: BLE001 - whatever made us discard is what the user is to hear of
+            _log.warning("an upload to %s was not taken back; it does not show, and the next run removes it",
+                         strip_url(str(self.target)))  # fmt: skip
         finally:
             self._file.closed = True  # or its destructor would finish the upload
 
