@@ -104,6 +104,7 @@ class Execution:
                 ids = begin()
                 catalog = self._context.create_catalog(ids[1], request.load_versions)
                 prepared = replace(prepared, catalog=catalog)
+            _sweep(prepared)
             result = self._carry_out(prepared, runner, ids, asked, listeners)
         except Exception as error:
             self._call(
@@ -174,8 +175,6 @@ class Execution:
             {**request.as_dict(), "env": self._context.env}, len(plan.skipped), None, steps,
         )  # fmt: skip
         self._history.start(record)
-        written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
-        sweep(prepared.catalog, written, plan.facts.locations)
         around = Surroundings(
             run_id,
             self._hooks,
@@ -260,6 +259,13 @@ def configuration_digest(context: Context) -> str:
 
     text = json.dumps([context.env, context.params], sort_keys=True, default=str)
     return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def _sweep(prepared: Prepared) -> None:
+    """Remove what killed runs left at all outputs of the selection, also at those that are skipped."""
+    plan = prepared.plan
+    written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
+    sweep(prepared.catalog, written, plan.facts.locations)
 
 
 def _check_sealed(sealed: Sealed, fresh: Plan) -> None:

@@ -624,3 +624,53 @@ def test_members_are_as_durable_as_their_folder(tmp_path: Path) -> None:
 
 def test_partitions_are_saved_in_the_order_of_their_ids(tmp_path: Path) -> None:
     assert [name for name, _ in in_order(texts(tmp_path), {"b": 1, "a": 2})] == ["a", "b"]
+
+
+# -- digests
+
+
+class Digesting(TextDataset):
+    """A member that tells a digest of what it stages, and of what it stores."""
+
+    def stage(self, data: str) -> Any:
+        staged = super().stage(data)
+        if staged is None:
+            return None
+        return Digested(staged, data)
+
+    def content_digest(self, tell: Callable[[int], None] | None = None) -> str:
+        text = self.load()
+        if tell is not None:
+            tell(len(text))
+        return text
+
+
+class Digested:
+    def __init__(self, staged: Any, digest: str) -> None:
+        self.digest, self.publish, self.discard = digest, staged.publish, staged.discard
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_digest_of_what_is_staged_is_that_of_the_folder_it_will_be(place: str, overwrite: bool) -> None:
+    dataset = PartitionedDataset(path=place, dataset=Digesting, overwrite=overwrite)
+    for data in ({"a": "1", "deep/b": "22"}, {"a": "3", "deep/b": "22"}):
+        staged: Any = dataset.stage(data)
+        staged.publish()
+        read: list[int] = []
+        assert staged.digest == dataset.content_digest(read.append)
+        assert sorted(read) == [1, 2]
+    swapped: Any = dataset.stage({"a": "22", "deep/b": "3"})
+    assert swapped.digest != dataset.content_digest()
+
+
+def test_beside_partitions_that_stay_and_of_members_without_one_no_digest_is_known(tmp_path: Path) -> None:
+    dataset = PartitionedDataset(path=tmp_path / "parts", dataset=Digesting)
+    with pytest.raises(FileNotFoundError):
+        dataset.content_digest()
+    dataset.save({"a": "1", "b": "2"})
+    staged: Any = dataset.stage({"b": "3"})
+    assert staged.digest is None
+    foreign = PartitionedDataset(path=tmp_path / "parts", dataset=InPlace, overwrite=True)
+    whole: Any = foreign.stage({"a": "1"})
+    assert whole.digest is None
+    assert foreign.content_digest() is None

@@ -72,6 +72,18 @@ def is_begun(storage: Storage, path: str) -> bool:
     return storage.exists(_mark_within(path))
 
 
+def digest_of_all(digest_by_name: Mapping[str, str | None]) -> str | None:
+    """Return one digest of members by their names and digests; None where one of those is not known."""
+    import xxhash  # when something is written, not when a plan looks for files
+
+    hasher = xxhash.xxh3_128()
+    for name, digest in sorted(digest_by_name.items()):
+        if digest is None:
+            return None
+        hasher.update(os.fsencode(f"{name}\0{digest}\n"))
+    return str(hasher.hexdigest())
+
+
 class Members:
     """Stages partitions as they arrive; all of them are published together.
 
@@ -95,6 +107,7 @@ class Members:
         """Where members are written: the folder, or the one that will take its place."""
         self._created: list[str] = []
         self._staged: dict[str, Staged] = {}
+        self._digests: dict[str, str | None] = {}
         self._held = 0
 
     def write(self, chunk: Mapping[str, Any]) -> None:
@@ -118,7 +131,7 @@ class Members:
                 raise ValueError("the node yielded no data, so there is nothing to save")
             if self._folder is not None:
                 self._folder.seal()
-                return FolderSave(self._folder, self._dataset.save_failure)
+                return FolderSave(self._folder, digest_of_all(self._digests), self._dataset.save_failure)
             if self._storage.protocol == "file":
                 _refuse_files_that_are_folders(self._staged)
         except Exception as error:
@@ -127,7 +140,13 @@ class Members:
         except BaseException:
             self.discard()
             raise
-        return MembersSave(self._dataset, self._storage, self._path, self._staged, self._created)
+        save = MembersSave(self._dataset, self._storage, self._path, self._staged, self._created)
+        save.digest = digest_of_all(self._digests) if self._overwrite or not self._has_others() else None
+        return save
+
+    def _has_others(self) -> bool:
+        """Whether partitions are there that stay as they are."""
+        return any(name not in self._staged for name in self._dataset.names())
 
     def discard(self) -> None:
         """Remove what was written; safe when called twice."""
@@ -154,7 +173,7 @@ class Members:
             if self._folder is not None:
                 if hasattr(member, "durable"):
                     member.durable = False  # the folder is synced as a whole
-                member.save(self._dataset.materialized(data))
+                self._digests[name] = _saved(member, self._dataset.materialized(data))
                 return
             if self._storage.protocol == "file":
                 _refuse_links_out(root, address)
@@ -164,6 +183,7 @@ class Members:
             self._staged[name] = member.stage(self._dataset.materialized(data))
         except Exception as error:
             raise self._dataset.member_failure(partition, error) from error
+        self._digests[name] = getattr(self._staged[name], "digest", None)
         self._hold(self._staged[name])
 
     def _hold(self, staged: Staged) -> None:
@@ -178,7 +198,10 @@ class Members:
 class FolderSave:
     """A folder on its way that is staged as a whole."""
 
-    def __init__(self, stage: FolderStage, failure: Callable[[Exception], DatasetError]) -> None:
+    def __init__(
+        self, stage: FolderStage, digest: str | None, failure: Callable[[Exception], DatasetError]
+    ) -> None:
+        self.digest = digest
         self._stage = stage
         self._failure = failure
 
@@ -211,6 +234,8 @@ class MembersSave:
         self._staged = staged
         self._created = created
         self._published = 0
+        self.digest: str | None = None
+        """Of all that will be in the folder; None where that is not known."""
 
     def publish(self) -> None:
         """Make all visible, marked as begun until the last is. Raises DatasetError.
@@ -283,6 +308,17 @@ def in_order(dataset: PartitionedDataset, chunk: Any) -> list[tuple[str, Any]]:
             f"cannot save {type(chunk).__name__!r} to {dataset!r}; save a dict of data by partition id"
         )
     return sorted(chunk.items(), key=lambda item: str(item[0]))
+
+
+def _saved(member: Any, data: Any) -> str | None:
+    """Save a member where nobody sees it yet, and return its digest if it takes one."""
+    staged = member.stage(data) if getattr(member, "can_stage", False) else None
+    if staged is None:
+        member.save(data)
+        return None
+    staged.publish()
+    digest: str | None = getattr(staged, "digest", None)
+    return digest
 
 
 def _mark_within(path: str) -> str:

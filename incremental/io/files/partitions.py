@@ -7,6 +7,7 @@ staged as a whole and exchanged.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from incremental.io.files.leftovers import Place
 from incremental.io.files.members import (
     Members,
     check_partition_id,
+    digest_of_all,
     in_order,
     is_begun,
     member_names,
@@ -29,7 +31,7 @@ from incremental.io.files.storage import Storage, storage_for
 from incremental.secrets import strip_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _log = logging.getLogger(__name__)
 
@@ -124,13 +126,26 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
     @property
     def is_half(self) -> bool:
         """Whether partitions are there, and others that belong to them are not yet."""
-        return is_begun(self._storage, self._path) and any(True for _ in self._names())
+        return is_begun(self._storage, self._path) and any(True for _ in self.names())
 
     @property
     def staging_place(self) -> Place:
         """Where unfinished saves leave their traces."""
         path = os.path.abspath(self._path) if self._is_local else self._path  # noqa: PTH100
         return Place(self._storage, path, below=True)
+
+    def content_digest(self, tell: Callable[[int], None] | None = None) -> str | None:
+        """Return the digest of all partitions, telling of the bytes read; None where one cannot be read so.
+
+        Raises FileNotFoundError when there is none, and DatasetError.
+        """
+        digests: dict[str, str | None] = {}
+        for name in self.names():
+            read = getattr(self.member(self._address_of(name)), "content_digest", None)
+            digests[name] = None if read is None else read(tell)
+        if not digests:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.location)
+        return digest_of_all(digests)
 
     def stage(self, data: Mapping[str, Any]) -> Staged | None:
         """Write all partitions beside their targets without showing them; ``None`` where that cannot be."""
@@ -148,13 +163,13 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
     def reset(self) -> None:
         """Remove all partitions if saving replaces them all, so that pieces saved in place begin anew."""
         if self.overwrite:
-            for name in list(self._names()):
+            for name in list(self.names()):
                 self._storage.remove(self._address_of(name))
 
     # -- the dataset
 
     def _load(self) -> dict[str, Callable[[], Any]]:
-        names = sorted(self._names())
+        names = sorted(self.names())
         if not names:
             raise DatasetError(f"no partitions were found in {self!r}")
         return {self.partition_of(name): self.member(self._address_of(name)).load for name in names}
@@ -168,7 +183,7 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
             self._save_in_place(data)
 
     def _exists(self) -> bool:
-        return not is_begun(self._storage, self._path) and any(True for _ in self._names())
+        return not is_begun(self._storage, self._path) and any(True for _ in self.names())
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -230,13 +245,14 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
             except Exception as error:
                 raise self.member_failure(partition, error) from error
         if self.overwrite:
-            for name in set(self._names()).difference(names):
+            for name in set(self.names()).difference(names):
                 self._storage.remove(self._address_of(name))
 
     def _address_of(self, name: str) -> str:
         return f"{self._path}/{name}"
 
-    def _names(self) -> Any:
+    def names(self) -> Iterator[str]:
+        """Yield the paths in the folder of all partitions, in no order."""
         return member_names(self._storage, self._path, self._suffix, self._load_args)
 
     def _members_can(self, ability: str) -> bool:
