@@ -661,6 +661,7 @@ def test_the_digest_of_what_is_staged_is_that_of_the_folder_it_will_be(place: st
         assert sorted(read) == [1, 2]
     swapped: Any = dataset.stage({"a": "22", "deep/b": "3"})
     assert swapped.digest != dataset.content_digest()
+    swapped.discard()
 
 
 def test_beside_partitions_that_stay_and_of_members_without_one_no_digest_is_known(tmp_path: Path) -> None:
@@ -670,7 +671,9 @@ def test_beside_partitions_that_stay_and_of_members_without_one_no_digest_is_kno
     dataset.save({"a": "1", "b": "2"})
     staged: Any = dataset.stage({"b": "3"})
     assert staged.digest is None
+    staged.discard()
     foreign = PartitionedDataset(path=tmp_path / "parts", dataset=InPlace, overwrite=True)
     whole: Any = foreign.stage({"a": "1"})
     assert whole.digest is None
+    whole.discard()
     assert foreign.content_digest() is None
