@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
-from incremental.executors.parcels import pack, scratch_root, unpack
+from incremental.executors.parcels import Parcel, pack, scratch_root, seal, unpack
 from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class ProcessExecutor(Executor[Key]):
     """
 
     in_process = False
+    keeps_values = True  # as parcels, which nobody opens but the workers that need them
 
     def __init__(self, max_workers: int) -> None:
         self.capacity = max_workers
@@ -65,13 +66,36 @@ class ProcessExecutor(Executor[Key]):
 
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
         """Send the argument to an idle worker, or to a new one. Raises RunError when it cannot travel."""
-        if self._site is None:
-            self._site = _Site(self.capacity)
+        self._send(key, argument, None, timeout)
+
+    def submit_with(
+        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
+    ) -> None:
+        """Do as ``submit``, with parcels that the worker opens. Raises RunError."""
+        self._send(key, argument, kept, timeout)
+
+    def keep(self, value: Any) -> Parcel:
+        """Return a value as a parcel. Raises RunError when it cannot travel."""
         try:
-            parcel = pack(argument, self._site.folder)
+            return seal({"": value}, self._open_site().folder)[""].owned()
         except Exception as error:
             raise RunError(_cannot_travel("it, or what it reads,", error)) from error
-        slot = self._idle.pop() if self._idle else self._new_slot(self._site)
+
+    def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is in parcels. Raises RunError."""
+        try:
+            return {name: parcel.load() for name, parcel in kept.items()}
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise RunError(f"a result cannot be read back: {text}") from error
+
+    def _send(self, key: Key, argument: Any, kept: Mapping[str, Any] | None, timeout: float | None) -> None:
+        site = self._open_site()
+        try:
+            parcel = pack((argument, kept), site.folder)
+        except Exception as error:
+            raise RunError(_cannot_travel("it, or what it reads,", error)) from error
+        slot = self._idle.pop() if self._idle else self._new_slot(site)
         slot.begin(key, timeout)
         self._busy[slot.descriptor] = slot
         self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
@@ -120,6 +144,11 @@ class ProcessExecutor(Executor[Key]):
         if self._site is not None:
             self._site.close()
 
+    def _open_site(self) -> _Site:
+        if self._site is None:
+            self._site = _Site(self.capacity)
+        return self._site
+
     def _new_slot(self, site: _Site) -> _Slot[Key]:
         slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
@@ -154,7 +183,10 @@ class ProcessExecutor(Executor[Key]):
         self._rest(slot)
         if kind == ERROR:
             return Finished(slot.key, None, value, slot.name)
-        return Finished(slot.key, value, None, slot.name)
+        told, kept = value
+        if kept:
+            kept = {name: parcel.owned() for name, parcel in kept.items()}
+        return Finished(slot.key, told, None, slot.name, kept)
 
     def _look_after(self) -> None:
         """Find the workers that died in silence, and stop those whose time is up."""

@@ -17,8 +17,8 @@ from os import _exit
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
-from incremental.executors.base import drop, leave
-from incremental.executors.parcels import pack, unpack
+from incremental.executors.base import Answer, drop, leave
+from incremental.executors.parcels import pack, seal, unpack
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -100,9 +100,12 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
     try:
         if isinstance(job, BaseException):
             raise job
-        argument = unpack(call)
+        argument, sealed = unpack(call)
         del call
-        value = job(argument)
+        if sealed is None:
+            value = job(argument)
+        else:
+            value = job(argument, {name: parcel.load() for name, parcel in sealed.items()})
         del argument
     except Stopped:
         raise
@@ -110,10 +113,12 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
         return ERROR, _pack_error(error)
     finally:
         _flush()
+    told, kept = (value.told, value.kept or {}) if isinstance(value, Answer) else (value, {})
+    del value
     try:
-        return VALUE, pack(value, folder)
+        return VALUE, pack((told, seal(kept, folder)), folder)
     except Exception as error:  # noqa: BLE001 - anything may go wrong in pickling
-        drop(value)
+        drop(told)
         text = f"{type(error).__name__}: {error}"
         return ERROR, pack(
             RunError(f"its result cannot travel between processes: {text}; save it, or run on threads"), None

@@ -140,7 +140,8 @@ class Loop:
                 around.pickle_by_value(cloudpickle())
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor)
+        nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None
+        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor, nodes)
 
     def _go_through(self) -> None:
         try:
