@@ -98,7 +98,6 @@ class ProcessExecutor(Executor[Key]):
         slot = self._idle.pop() if self._idle else self._new_slot(site)
         slot.begin(key, timeout)
         self._busy[slot.descriptor] = slot
-        self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
         try:
             slot.calls.send_bytes(CALL + parcel)
         except OSError:
@@ -153,6 +152,7 @@ class ProcessExecutor(Executor[Key]):
         slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
             slot.calls.send_bytes(self._job)
+        self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
         return slot
 
     def _patience(self, until: float | None) -> float:
@@ -162,7 +162,10 @@ class ProcessExecutor(Executor[Key]):
         return min(_PULSE, max(0.0, min(moments) - time.monotonic())) if moments else _PULSE
 
     def _heard(self, slot: _Slot[Key]) -> Finished[Key] | None:
-        """Take one message of a busy worker; None where it was a log record, a question, or the end of it."""
+        """Take one message of a worker; None where it was a log record, a question, or the end of it."""
+        if slot.descriptor not in self._busy:
+            self._overheard(slot)
+            return None
         try:
             message = slot.calls.recv_bytes()
             kind, body = message[:1], memoryview(message)[1:]
@@ -188,6 +191,18 @@ class ProcessExecutor(Executor[Key]):
             kept = {name: parcel.owned() for name, parcel in kept.items()}
         return Finished(slot.key, told, None, slot.name, kept)
 
+    def _overheard(self, slot: _Slot[Key]) -> None:
+        """Take one message of an idle worker: a thread that a node left logs, or it is gone."""
+        try:
+            message = slot.calls.recv_bytes()
+        except (EOFError, OSError):
+            self._idle.remove(slot)
+            self._let_go(slot)
+            self._stop([slot])
+            return
+        if message[:1] == LOG:
+            _log(unpack(message[1:]))
+
     def _look_after(self) -> None:
         """Find the workers that died in silence, and stop those whose time is up."""
         now = time.monotonic()
@@ -209,13 +224,15 @@ class ProcessExecutor(Executor[Key]):
         self._gone.append(Finished(slot.key, None, _death(code), slot.name))
 
     def _rest(self, slot: _Slot[Key]) -> None:
-        self._selector.unregister(slot.descriptor)
         del self._busy[slot.descriptor]
         self._idle.append(slot)
 
     def _retire(self, slot: _Slot[Key]) -> None:
-        self._selector.unregister(slot.descriptor)
         del self._busy[slot.descriptor]
+        self._let_go(slot)
+
+    def _let_go(self, slot: _Slot[Key]) -> None:
+        self._selector.unregister(slot.descriptor)
         slot.calls.close()
         self._numbers.add(slot.number)
 
