@@ -17,6 +17,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from incremental.errors import RunError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -113,6 +115,18 @@ def seal(values: Mapping[str, Any], folder: str) -> dict[str, Parcel]:
             remove(parcel.files)
         raise
     return sealed
+
+
+def opened(parcels: Mapping[str, Parcel]) -> dict[str, Any]:
+    """Return new values of parcels. Raises RunError with the name of the one that does not open."""
+    values = {}
+    for name, parcel in parcels.items():
+        try:
+            values[name] = parcel.load()
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise RunError(f"the value of {name!r} cannot be read back: {text}") from error
+    return values
 
 
 def remove(names: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
 from incremental.executors.logs import log_levels, relog
-from incremental.executors.parcels import Parcel, pack, scratch_root, seal, unpack
+from incremental.executors.parcels import Parcel, opened, pack, scratch_root, seal, unpack
 from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
 
 if TYPE_CHECKING:
@@ -83,11 +83,7 @@ class ProcessExecutor(Executor[Key]):
 
     def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is in parcels. Raises RunError."""
-        try:
-            return {name: parcel.load() for name, parcel in kept.items()}
-        except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            raise RunError(f"a result cannot be read back: {text}") from error
+        return opened(kept)
 
     def _send(self, key: Key, argument: Any, kept: Mapping[str, Any] | None, timeout: float | None) -> None:
         site = self._open_site()

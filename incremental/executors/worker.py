@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import RunError
 from incremental.executors.base import Answer, drop, leave
 from incremental.executors.logs import Forwarder, set_levels
-from incremental.executors.parcels import pack, seal, unpack
+from incremental.executors.parcels import opened, pack, seal, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,10 +108,7 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
             raise job
         argument, sealed = unpack(call)
         del call
-        if sealed is None:
-            value = job(argument)
-        else:
-            value = job(argument, {name: parcel.load() for name, parcel in sealed.items()})
+        value = job(argument) if sealed is None else job(argument, opened(sealed))
         del argument
     except Stopped:
         raise
