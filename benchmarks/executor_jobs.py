@@ -130,7 +130,7 @@ def with_ours(jobs: list[Job], given: dict[str, Any], how: str, files: bool) -> 
         "inline": lambda: runners.SequentialRunner(),
         "threads": lambda: runners.ThreadRunner(workers),
         "processes": lambda: runners.ParallelRunner(workers),
-        "dask": lambda: runners.DaskRunner(n_workers=workers, threads_per_worker=1, dashboard_address=None),
+        "dask": lambda: runners.DaskRunner(max_workers=workers, threads_per_worker=1, dashboard_address=None),
     }[how]()
     assert runner.run_plan(plan, catalog, around)["done"] > 0
 
