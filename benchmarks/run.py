@@ -37,8 +37,8 @@ def table(found: list[Row]) -> str:
         ratio = f"{row.ratio:.1f}" if row.ratio else "-"
         floor = f"{row.floor.cpu:.4g}" if row.floor else "-"
         lines.append(
-            f"| {row.job} ({row.unit}) | {row.ours.cpu:.4g} | {row.ours.wall:.4g} | {floor} | {theirs} | {ratio} | "
-            f"{verdict(row)} |"
+            f"| {row.job} ({row.unit}) | {row.ours.cpu:.4g} | {row.ours.wall:.4g} | "
+            f"{floor} | {theirs} | {ratio} | {verdict(row)} |"
         )
     return "\n".join(lines) + "\n"
 
