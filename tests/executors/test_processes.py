@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from trials import assert_gone, family, tried
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors import ProcessExecutor
@@ -42,7 +43,7 @@ DEATHS = [
 ]
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 @pytest.mark.parametrize(("death", "text", "code"), DEATHS, ids=["SIGKILL", "SIGSEGV", "_exit"])
 def test_a_worker_that_dies_is_named_at_once_replaced_and_its_sibling_goes_on(
     death: Any, text: str, code: int, trial: int
@@ -193,22 +194,22 @@ with ProcessExecutor(2) as executor:
 """
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_driver_however_it_ends(tmp_path: Path, number: int, trial: int) -> None:
     begun = tmp_path / "begun"
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(begun)], stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-c", DRIVER, str(begun)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 20
     while not (begun.exists() and begun.read_text() == "xx") and time.monotonic() < deadline:
         time.sleep(0.02)
-    children = psutil.Process(driver.pid).children(recursive=True)
-    assert len(children) >= 2
+    processes = family(driver.pid)
+    assert len(processes) >= 3
     driver.send_signal(number)
-    driver.wait(2)
-    _, alive = psutil.wait_procs(children, 3)
-    assert alive == []
+    _, err = driver.communicate(timeout=2)
+    assert_gone(processes)
+    assert len(err.splitlines()) <= 15, err
 
 
 def test_folders_of_killed_drivers_are_removed_by_the_next_one(monkeypatch: Any, tmp_path: Path) -> None:
