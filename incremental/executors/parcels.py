@@ -8,12 +8,19 @@ unpacks it: no copy through a pipe, and a change stays with the one who made it.
 # ruff: noqa: PTH108, PTH118, PTH123
 from __future__ import annotations
 
+import functools
+import io
 import mmap
 import os
 import pickle
 import struct
+from collections import ChainMap
 from contextlib import suppress
-from typing import Any
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LARGE = 1 << 20  # bytes
 _HEAD = struct.Struct("<I")
@@ -50,7 +57,7 @@ def pack(value: Any, folder: str | None) -> bytes:
         return False
 
     try:
-        body = cloudpickle().dumps(value, protocol=5, buffer_callback=keep)
+        body = _dumps(value, keep)
     except BaseException:
         remove(names)
         raise
@@ -78,6 +85,29 @@ def remove(names: list[str]) -> None:
     for name in names:
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def _dumps(value: Any, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes:
+    """Return the pickle of a value; its code knows where it was written, which newer cloudpickles forget."""
+    file = io.BytesIO()
+    _pickler()(file, protocol=5, buffer_callback=keep).dump(value)
+    return file.getvalue()
+
+
+@functools.cache
+def _pickler() -> Any:
+    base: Any = cloudpickle().Pickler
+    reduce = base.dispatch_table[CodeType]
+
+    def reduce_code(code: CodeType) -> tuple[Any, ...]:
+        return _placed, (code.co_filename, *reduce(code))
+
+    table = ChainMap({CodeType: reduce_code}, base.dispatch_table)
+    return type("Pickler", (base,), {"dispatch_table": table})
+
+
+def _placed(filename: str, make: Callable[..., CodeType], arguments: tuple[Any, ...]) -> CodeType:
+    return make(*arguments).replace(co_filename=filename)
 
 
 def _write(raw: memoryview, folder: str) -> str:
