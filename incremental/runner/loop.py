@@ -158,7 +158,9 @@ class Loop:
                 elif pause is not None:
                     time.sleep(pause)
                 else:
-                    return
+                    break
+            for node, error in self._failures.abandon():
+                self._tell(NodeFailed, node.name, error)
         except KeyboardInterrupt as interrupt:
             self._wind_down(patient=type(interrupt) is KeyboardInterrupt)
             raise
@@ -188,6 +190,7 @@ class Loop:
                 self._take(finished)
 
     def _submit(self, node: Node) -> None:
+        self._failures.begin(node)
         self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) + 1)
         try:
             persistent = self._publisher.persistent(node)
@@ -255,7 +258,7 @@ class Loop:
             raise error
         attempt = self._failures.attempt_of(node)
         can_retry = node.name not in self._remade and self._may_run_again(node, touched)
-        pause = self._failures.pause_before_retry(node) if can_retry else None
+        pause = self._failures.pause_before_retry(node, error, trace) if can_retry else None
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return

@@ -111,6 +111,24 @@ def test_retries_end_and_the_last_error_counts(runner, tmp_path):
     assert names(events, NodeFailed) == ["flaky"]
 
 
+def test_a_node_whose_retry_is_given_up_counts_as_failed():
+    pipeline = Pipeline(
+        [
+            node(fail, "raw", "waits", name="waits", tags=["retry-1"]),  # first: more depends on it
+            node(lambda x: x, "waits", "after", name="after"),
+            node(lambda raw: fail(raw + 1), "raw", "bad", name="bad"),
+        ]
+    )
+    policy = FailurePolicy(backoff=30)
+    _, error, events = go(pipeline, DataCatalog({"raw": 1}), SequentialRunner(policy=policy))
+    assert names(events, NodeRetried) == ["waits"]
+    assert names(events, NodeFailed) == ["bad", "waits"]
+    assert str(error).splitlines() == [
+        "node 'bad' failed: ValueError: no 2",
+        "node 'waits' failed: ValueError: no 1",
+    ]
+
+
 def test_a_tag_gives_one_node_retries_of_its_own(tmp_path):
     pipeline = Pipeline(
         [node(lambda raw: flaky(str(tmp_path), 1, raw), "raw", "out", name="flaky", tags=["retry-1"])]
