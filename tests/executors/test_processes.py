@@ -28,12 +28,22 @@ def run_one(job: Any, argument: Any = None, timeout: float | None = None) -> Any
         return executor.wait()
 
 
-def workers() -> list[psutil.Process]:
+def started() -> list[psutil.Process]:
     return [
         each
         for each in psutil.Process().children(recursive=True)
         if "resource_tracker" not in " ".join(each.cmdline())
     ]
+
+
+@pytest.fixture(autouse=True)
+def before() -> set[psutil.Process]:
+    """What other tests keep running, such as a cluster."""
+    return set(started())
+
+
+def left_since(before: set[psutil.Process]) -> list[psutil.Process]:
+    return [each for each in started() if each not in before]
 
 
 DEATHS = [
@@ -46,7 +56,7 @@ DEATHS = [
 @tried
 @pytest.mark.parametrize(("death", "text", "code"), DEATHS, ids=["SIGKILL", "SIGSEGV", "_exit"])
 def test_a_worker_that_dies_is_named_at_once_replaced_and_its_sibling_goes_on(
-    death: Any, text: str, code: int, trial: int, tmp_path: Path
+    death: Any, text: str, code: int, trial: int, tmp_path: Path, before: Any
 ) -> None:
     moment = tmp_path / "moment"
 
@@ -76,10 +86,10 @@ def test_a_worker_that_dies_is_named_at_once_replaced_and_its_sibling_goes_on(
         after = executor.wait()
         assert after is not None
         assert after.value == "fine, too"
-    assert workers() == []
+    assert left_since(before) == []
 
 
-def test_a_call_that_takes_too_long_is_killed_even_when_it_does_not_listen() -> None:
+def test_a_call_that_takes_too_long_is_killed_even_when_it_does_not_listen(before: Any) -> None:
     def deaf(_: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(30)
@@ -89,10 +99,10 @@ def test_a_call_that_takes_too_long_is_killed_even_when_it_does_not_listen() -> 
     assert isinstance(finished.error, NodeTimeoutError)
     assert str(finished.error) == "it took longer than 0.6 s and was stopped"
     assert time.monotonic() - begin < 4
-    assert workers() == []
+    assert left_since(before) == []
 
 
-def test_what_a_call_started_ends_with_its_worker() -> None:
+def test_what_a_call_started_ends_with_its_worker(before: Any) -> None:
     def job(_: Any) -> None:
         subprocess.Popen(["sleep", "60"])
         time.sleep(60)
@@ -101,9 +111,9 @@ def test_what_a_call_started_ends_with_its_worker() -> None:
         executor.start(job)
         executor.submit("a", None)
         deadline = time.monotonic() + 10
-        while len(workers()) < 2 and time.monotonic() < deadline:
+        while len(left_since(before)) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
-        sleeper = next(each for each in workers() if each.name() == "sleep")
+        sleeper = next(each for each in left_since(before) if each.name() == "sleep")
     sleeper.wait(3)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import pytest
 from graphs import wirings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from incremental.errors import NodeRunError
@@ -261,13 +261,17 @@ def check_executions(came: Came, case: Case) -> None:
     assert came.told_failed == came.failed
 
 
-def check_nothing_is_left(came: Came, case: Case, name: str) -> None:
+def children() -> set[psutil.Process]:
+    found = psutil.Process().children(recursive=True)
+    return {each for each in found if "resource_tracker" not in " ".join(each.cmdline())}
+
+
+def check_nothing_is_left(came: Came, case: Case, name: str, before: set[psutil.Process]) -> None:
     died = any(job.trouble.startswith("die") for job in case.jobs) and name in MORTAL
     if not died:  # what a killed worker had staged keeps a name that is never taken for data
         assert not [file for file in came.files if is_staging_name(file)]
     assert not list(Path(scratch_root()).glob(f"incremental-{os.getpid()}-*"))
-    children = psutil.Process().children(recursive=True)
-    assert [each for each in children if "resource_tracker" not in " ".join(each.cmdline())] == []
+    assert children() <= before
     deadline = time.monotonic() + 5
     while len(Probe.alive) and time.monotonic() < deadline:
         gc.collect()
@@ -275,9 +279,11 @@ def check_nothing_is_left(came: Came, case: Case, name: str) -> None:
 
 
 def check(name: str, case: Case) -> None:
-    came = run(case, RUNNERS[name](case.policy), name in MORTAL)
+    runner = RUNNERS[name](case.policy)  # on a cluster of all tests, where there is one
+    before = children()
+    came = run(case, runner, name in MORTAL)
     check_executions(came, case)
-    check_nothing_is_left(came, case, name)
+    check_nothing_is_left(came, case, name, before)
     whole = FailurePolicy(True, case.policy.retries, case.policy.backoff)
     expected = run(Case(case.jobs, case.kinds, whole, case.is_heavy), RUNNERS["inline"](whole), can_die=False)
     came.files = {file: text for file, text in came.files.items() if not is_staging_name(file)}
@@ -298,6 +304,7 @@ def hold(examples: int, name: str) -> None:
     @settings(
         max_examples=examples,
         deadline=None,
+        phases=[Phase.reuse, Phase.generate] if name in APART else list(Phase),  # to shrink takes minutes
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
     )
     @given(cases())
