@@ -276,8 +276,10 @@ class Loop:
 
     def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
         """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
-        pieces = [name for name in touched if node.is_generator and not self._catalog.can_stage(name)]
-        return all(hasattr(self._catalog[name], "reset") for name in pieces if name in self._catalog)
+        if not node.is_generator:
+            return True
+        pieces = self._publisher.persistent(node).intersection(touched)
+        return all(self._catalog.can_stage(name) or hasattr(self._catalog[name], "reset") for name in pieces)
 
     def _complete(self, node: Node, outcome: Outcome, finished: Finished[Node]) -> None:
         is_first = node.name not in self._remade
