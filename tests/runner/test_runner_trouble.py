@@ -46,7 +46,7 @@ RUNNERS: dict[str, Callable[[FailurePolicy], Any]] = {
 }
 MORTAL = {"processes"}  # runners whose workers a node can kill
 APART = {"processes"}  # runners whose workers see no object of this process
-EXAMPLES = {"inline": 60, "threads": 60, "processes": 10}
+EXAMPLES = {"inline": 40, "threads": 40, "processes": 6}  # some 20 s; a process takes a second to start
 MANY = {"inline": 2000, "threads": 2000, "processes": 300}
 
 
