@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: help demo test test-all lint bench mutation clean
+.PHONY: help demo test test-all trials lint bench mutation clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -18,6 +18,9 @@ test: $(VENV)/.test  ## the test suite with line coverage
 
 test-all: $(VENV)/.test  ## also the long runs
 	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+trials: $(VENV)/.test  ## kill workers and interrupt runs, each 100 times (or TRIALS=n)
+	TRIALS=$(or $(TRIALS),100) $(BIN)/python -m pytest -q -m trials
 
 lint: $(VENV)/.lint  ## ruff and mypy
 	$(BIN)/ruff check .

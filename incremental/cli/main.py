@@ -11,7 +11,7 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.call import Call
 from incremental.cli.commands import LazyGroup, common, examples
-from incremental.cli.interrupts import leave, terminable
+from incremental.cli.interrupts import leave
 from incremental.cli.output import Output
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ def invoke(arguments: Sequence[str]) -> int:
     call = Call(Output(sys.stdout, sys.stderr, os.environ))
     call.as_json = "--json" in arguments  # an error before click has read the option is a document, too
     try:
-        with terminable():
-            code: Any = group.main(
-                list(arguments) or ["--help"], PROGRAM, _COMPLETE, standalone_mode=False, obj=call
-            )
+        words = list(arguments) or ["--help"]
+        code: Any = group.main(words, PROGRAM, _COMPLETE, standalone_mode=False, obj=call)
     except BaseException as error:
         if isinstance(error, SystemExit) and _is_clicks_own(error):
             raise

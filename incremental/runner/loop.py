@@ -167,7 +167,9 @@ class Loop:
                 elif pause is not None:
                     time.sleep(pause)
                 else:
-                    return
+                    break
+            for node, error in self._failures.abandon():
+                self._tell(NodeFailed, node.name, error)
         except KeyboardInterrupt as interrupt:
             self._wind_down(patient=type(interrupt) is KeyboardInterrupt)
             raise
@@ -197,6 +199,7 @@ class Loop:
                 self._take(finished)
 
     def _submit(self, node: Node) -> None:
+        self._failures.begin(node)
         self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) + 1)
         try:
             persistent = self._publisher.persistent(node)
@@ -264,7 +267,7 @@ class Loop:
             raise error
         attempt = self._failures.attempt_of(node)
         can_retry = node.name not in self._remade and self._may_run_again(node, touched)
-        pause = self._failures.pause_before_retry(node) if can_retry else None
+        pause = self._failures.pause_before_retry(node, error, trace) if can_retry else None
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
@@ -282,8 +285,10 @@ class Loop:
 
     def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
         """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
-        pieces = [name for name in touched if node.is_generator and not self._catalog.can_stage(name)]
-        return all(hasattr(self._catalog[name], "reset") for name in pieces if name in self._catalog)
+        if not node.is_generator:
+            return True
+        pieces = self._publisher.persistent(node).intersection(touched)
+        return all(self._catalog.can_stage(name) or hasattr(self._catalog[name], "reset") for name in pieces)
 
     def _complete(self, node: Node, outcome: Outcome, finished: Finished[Node]) -> None:
         is_first = node.name not in self._remade
