@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
 from incremental.runner.travel import check_hooks, cloudpickle, travelling
-from incremental.state.ledger import Marks, MemoryLedger
+from incremental.state.ledger import MemoryLedger
+from incremental.state.records import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -98,11 +100,14 @@ class Loop:
             self._open()
             self._executor.start(self._worker())
             self._go_through()
+            self._around.ledger.flush()
             status = "failed" if self._failures else "succeeded"
         except Exception:
             status = "failed"
             raise
         finally:
+            with suppress(LedgerError):  # what ended the run is what the user is to hear of
+                self._around.ledger.flush()
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failures:
@@ -113,6 +118,7 @@ class Loop:
             self._memory.datasets(),
             self._around.run_id,
             self._publisher.versions,
+            self._publisher.digest_of,
         )
 
     def _open(self) -> None:
@@ -184,7 +190,10 @@ class Loop:
         try:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
-            task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
+            versions = self._versions_of(node)
+            found = ((name, self._publisher.digest_of(name, versions.get(name))) for name in node.reads)
+            digests = {name: digest for name, digest in found if digest is not None}
+            task = Task(node, self._memory.inputs_of(node), versions, persistent, in_place, digests)
             is_apart = not self._executor.in_process
             self._executor.submit(node, task, self._around.policy.timeout_of(node) if is_apart else None)
             self._in_flight[node.name] = node
@@ -247,6 +256,7 @@ class Loop:
 
     def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
         self._memory.put(outcome.values)
+        outcome.attempt = self._failures.attempt_of(node)
         self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():

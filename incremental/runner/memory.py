@@ -84,6 +84,18 @@ class Memory:
         return dict(self._datasets)
 
 
+def load_unchanged(catalog: DataCatalog, name: str, digest: str, version: str | None) -> Any:
+    """Return the data of a dataset that ``runs_code``, unless its bytes have another digest.
+
+    Raises:
+        DatasetError: it changed since it was committed, or cannot be loaded.
+    """
+    try:
+        return catalog.get(name, version=version).load_unchanged(digest)
+    except DatasetError as error:
+        raise named(name, "load it", error) from error
+
+
 def named(name: str, action: str, error: DatasetError) -> DatasetError:
     """Return the error of a dataset in memory with the name of the dataset in it."""
     return failure(name, action, error, Redactor())

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
 from incremental.io.catalog.markers import mark, unmark
+from incremental.io.files.stamps import stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
-from incremental.state.ledger import Output
+from incremental.state.records import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from incremental.state import Ledger, Marks
 
 logger = logging.getLogger(__name__)
+
+_UNKNOWN: tuple[str | None, str | None] = (None, None)
 
 
 class Publisher:
@@ -46,6 +48,11 @@ class Publisher:
         self._shows_later = catalog.can_stage if in_process else self._can_send_stage
         self._begun = marks.begun
         self._generations = dict(marks.generations)
+        self._digests: dict[str, tuple[str | None, str | None]] = {
+            location: (record.version, record.digest)
+            for location, record in marks.records.items()
+            if record.digest is not None and not record.is_begun
+        }
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
         self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
         self.versions: dict[str, str | None] = {}
@@ -98,12 +105,13 @@ class Publisher:
             self._publish_staged(node, outcome)
             for name in outcome.versions:  # saved by another process: what ours knew of it is old
                 self._catalog.release(name)
-            outputs = [self._output(name, outcome.versions) for name in node.writes if name in persistent]
+            outputs = [self._output(name, outcome) for name in node.writes if name in persistent]
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
             generation = self._ledger.commit(self._run_id, node.name, outputs, others)
             for output in outputs:
                 self._generations[output.location] = generation
+                self._digests[output.location] = output.version, output.digest
             for output in self._in_place.pop(node.name, ()):
                 unmark(output.location)
         for name in node.writes:
@@ -121,6 +129,13 @@ class Publisher:
             self._ledger.begin(self._run_id, node.name, replaced)
         for staged in outcome.staged.values():
             staged.publish()  # should it fail, nobody knows how far it came: the begin stands
+
+    def digest_of(self, name: str, version: str | None) -> str | None:
+        """Return the digest that was committed of a dataset that runs code when it is loaded."""
+        committed, digest = self._digests.get(self._facts.locations.get(name, ""), _UNKNOWN)
+        if digest is None or committed != version:
+            return None
+        return digest if getattr(self._catalog[name], "runs_code", False) else None
 
     def _can_send_stage(self, name: str) -> bool:
         return bool(getattr(self._catalog[name], "can_send_stage", False))
@@ -143,14 +158,14 @@ class Publisher:
     def _location(self, name: str) -> str:
         return self._facts.locations.get(name, f"dataset:{name}")
 
-    def _output(self, name: str, versions: Mapping[str, str | None]) -> Output:
+    def _output(self, name: str, outcome: Outcome) -> Output:
         location = self._location(name)
+        versions = outcome.versions
         version = versions[name] if name in versions else self._catalog.note_saved(name)
         self.versions[base_name(name)] = version
-        if location[0] != "/" and not os.path.isabs(location):  # noqa: PTH117 - a location is a string
-            return Output(name, location, version)
-        try:
-            found = os.stat(location)  # noqa: PTH116
-        except OSError:
-            return Output(name, location, version)
-        return Output(name, location, version, found.st_size, found.st_mtime_ns, found.st_ino)
+        digest = outcome.digests.get(name)
+        stamp = stamp_at(location, version)
+        if stamp is None:
+            return Output(name, location, version, digest=digest, attempt=outcome.attempt)
+        size, mtime_ns, ctime_ns, inode = stamp
+        return Output(name, location, version, size, mtime_ns, inode, ctime_ns, digest, outcome.attempt)

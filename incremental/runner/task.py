@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, HookError
-from incremental.runner.memory import named
+from incremental.runner.memory import load_unchanged, named
 from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Task:
     """The outputs that are saved; the others come back as values."""
     in_place: frozenset[str] = frozenset()
     """Those of them that the driver does not publish: marked before, and written here for all to see."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What was committed of inputs that run code when they are loaded; another content is refused."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,10 @@ class Outcome:
     """The data of each output, the last piece of what came in pieces; kept only for hooks."""
     versions: dict[str, str | None] = field(default_factory=dict)
     """The version that was saved of each persistent output, told by workers that share no memory with us."""
+    digests: dict[str, str | None] = field(default_factory=dict)
+    """The digest of each staged output, where it is known."""
+    attempt: int = 1
+    """Which attempt of the node this is, as the driver counts."""
     error: BaseException | None = None
     """What the node, a dataset or a hook raised; an interrupt too."""
     trace: Trace | None = None
@@ -149,7 +155,11 @@ class Worker:
             hooks.hook.before_dataset_loaded(dataset_name=name, node=task.node)
         dataset = task.memory.get(name)
         if dataset is None:
-            data = self._catalog.load(name, version=task.versions.get(name))
+            version, digest = task.versions.get(name), task.digests.get(name)
+            if digest is None:
+                data = self._catalog.load(name, version=version)
+            else:
+                data = load_unchanged(self._catalog, name, digest, version)
         else:
             try:
                 data = dataset.load()
@@ -219,7 +229,8 @@ class Worker:
             outcome.touched.add(name)
             self._catalog.save(name, data)
         else:
-            outcome.staged[name] = self._catalog.stage(name, data)
+            outcome.staged[name] = staged = self._catalog.stage(name, data)
+            outcome.digests[name] = getattr(staged, "digest", None)
         self._keep_for_hooks(task, outcome, name, data)
 
     def _writes_in_place(self, task: Task, name: str) -> bool:
@@ -240,7 +251,8 @@ class Worker:
             for name, chunk in _interleaved(streams):
                 self._save_chunk(task, name, chunk, stages, outcome)
             for name, stage in stages.items():
-                outcome.staged[name] = stage.finish()
+                outcome.staged[name] = staged = stage.finish()
+                outcome.digests[name] = getattr(staged, "digest", None)
         except BaseException:
             for stage in stages.values():
                 stage.discard()

@@ -12,7 +12,7 @@ from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
-from incremental.planner import plan_all, plan_missing
+from incremental.planner import plan_all, plan_forced, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
@@ -63,10 +63,14 @@ class Execution:
 
     def plan(self, request: Request) -> Plan:
         """Plan a request. Writes nothing; the hooks are told of the plan."""
+        return self.prepare(request).plan
+
+    def prepare(self, request: Request) -> Prepared:
+        """Plan a request, and return the plan with what it was made from."""
         request, owed = self._resumed(request)
         selected = self.select(request)
         catalog = self._context.create_catalog(None, request.load_versions)
-        return self._prepare(request, selected, catalog, owed).plan
+        return self._prepare(request, selected, catalog, owed)
 
     def run(
         self,
@@ -148,7 +152,9 @@ class Execution:
     ) -> Prepared:
         marks = self._ledger.marks()
         facts = gather_facts(selected.pipeline, catalog, marks)
-        if request.only_missing_outputs:
+        if request.only_forced:
+            plan = plan_forced(selected, facts)
+        elif request.only_missing_outputs:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:
             plan = plan_all(selected, facts)

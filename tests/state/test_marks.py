@@ -18,14 +18,14 @@ FACTS = Facts(
 
 
 def test_without_marks_what_is_there_is_unproven_if_a_node_makes_it() -> None:
-    facts = apply_marks(FACTS, Marks(), {"a", "c", "d"})
+    facts = apply_marks(FACTS, Marks(), [("a",), ("c", "d")])
     assert facts.states == FACTS.states
     assert facts.unproven == {"a"}
     assert facts.outdated == {}
 
 
 def test_what_was_begun_and_is_there_is_incomplete_under_each_of_its_names() -> None:
-    facts = apply_marks(FACTS, Marks(begun=frozenset({"/a", "/c", "/z"})), {"a"})
+    facts = apply_marks(FACTS, Marks(begun=frozenset({"/a", "/c", "/z"})), [("a",)])
     assert {name: state for name, state in facts.states.items() if state is State.INCOMPLETE} == {
         "a": State.INCOMPLETE,
         "a@x": State.INCOMPLETE,
@@ -38,6 +38,6 @@ def test_what_was_committed_is_proven_and_outdated_by_newer_inputs() -> None:
         generations={"/a": "1", "/b": "2"},
         outdated={"/b": ("/a", "/gone"), "/c": ("/a",)},
     )
-    facts = apply_marks(FACTS, marks, {"a", "b", "c"})
+    facts = apply_marks(FACTS, marks, [("a",), ("b",), ("c",)])
     assert facts.unproven == frozenset()
     assert facts.outdated == {"b": ("a", "/gone")}
