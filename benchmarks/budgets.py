@@ -12,6 +12,11 @@ BUDGETS = {
     "one node of 1,000, in memory": 20,
     "one node of 10,000, in memory": 20,
     "one node of 1,000, one small file a node, with ledger": 250,
+    "trust: one small file a node of 1,000": 250,
+    "trust: 20 MB written, durability process": 1.05,
+    "trust: 20 MB written, durability power": 1.05,
+    "trust: no-op plan of 10,000 outputs with records": 2,
+    "trust: a damaged ledger of 10,000 outputs set aside": 0.2,
     "incremental plan --dry-run, 10 nodes": 0.08,
     "incremental plan --dry-run, 10,000 nodes": 0.15,
 }

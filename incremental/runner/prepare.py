@@ -10,13 +10,13 @@ from incremental.io.files.stamps import path_at, stamp_at
 from incremental.state.marks import apply_marks, is_moved, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Iterable, Mapping
 
     from incremental.io import DataCatalog
-    from incremental.io.files.stamps import Stamp
     from incremental.pipeline import Pipeline
     from incremental.planner import Facts
-    from incremental.state import Marks, Record
+    from incremental.state import Marks
 
 READ_AT_MOST = 1 << 26
 """Bytes of files whose times moved that planning reads; the others are reported as touched."""
@@ -34,28 +34,33 @@ def gather_facts(pipeline: Pipeline, catalog: DataCatalog, marks: Marks) -> Fact
     written = [node.writes for node in pipeline.nodes if node.writes]
     if not marks.records:
         return apply_marks(facts, marks, written)
-    records = recorded(facts, marks, {name: None for names in written for name in names})
-    stamps = _stamps(facts, records)
-    return apply_marks(facts, marks, written, stamps, _digests(facts, records, stamps))
+    stamps = _strange(facts, marks, written)
+    return apply_marks(facts, marks, written, stamps, _digests(facts, marks, stamps))
 
 
-def _stamps(facts: Facts, records: Mapping[str, Record]) -> dict[str, Stamp]:
-    """Return what the files of recorded outputs look like; what is not on this disk is left out."""
+def _strange(facts: Facts, marks: Marks, written: Iterable[Iterable[str]]) -> dict[str, os.stat_result]:
+    """Return what recorded files look like that do not look as they were recorded.
+
+    What is not on this disk is left out.
+    """
     locations, versions = facts.locations, facts.versions
-    return {
-        name: stamp
-        for name in records
-        if (stamp := stamp_at(locations[name], versions.get(name))) is not None
-    }
+    strange: dict[str, os.stat_result] = {}
+    for name, record in recorded(facts, marks, [name for names in written for name in names]):
+        version = versions.get(name)
+        found = stamp_at(locations[name], version)
+        if found is not None and not (record.version == version and record.fits(found)):
+            strange[name] = found
+    return strange
 
 
-def _digests(facts: Facts, records: Mapping[str, Record], stamps: Mapping[str, Stamp]) -> dict[str, str]:
+def _digests(facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result]) -> dict[str, str]:
     """Read files that may be as they were although their times differ, the smallest first, up to a limit."""
+    records = {name: marks.records[facts.locations[name]] for name in stamps}
     moved = [name for name in stamps if records[name].digest and is_moved(records[name], stamps[name])]
     digests: dict[str, str] = {}
     left = READ_AT_MOST
-    for name in sorted(moved, key=lambda name: stamps[name].size):
-        left -= max(stamps[name].size, _OPENING)
+    for name in sorted(moved, key=lambda name: stamps[name].st_size):
+        left -= max(stamps[name].st_size, _OPENING)
         if left < 0:
             break
         path = path_at(facts.locations[name], facts.versions.get(name))

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_UNKNOWN: tuple[str | None, str | None] = (None, None)
-
 
 class Publisher:
     """Begins, publishes and commits the outputs of one run, and keeps track of what was made from what."""
@@ -48,11 +46,8 @@ class Publisher:
         self._shows_later = catalog.can_stage if in_process else self._can_send_stage
         self._begun = marks.begun
         self._generations = dict(marks.generations)
-        self._digests: dict[str, tuple[str | None, str | None]] = {
-            location: (record.version, record.digest)
-            for location, record in marks.records.items()
-            if record.digest is not None and not record.is_begun
-        }
+        self._records = marks.records
+        self._digests: dict[str, tuple[str | None, str | None]] = {}  # of what this run committed
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
         self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
         self.versions: dict[str, str | None] = {}
@@ -132,7 +127,14 @@ class Publisher:
 
     def digest_of(self, name: str, version: str | None) -> str | None:
         """Return the digest that was committed of a dataset that runs code when it is loaded."""
-        committed, digest = self._digests.get(self._facts.locations.get(name, ""), _UNKNOWN)
+        location = self._facts.locations.get(name, "")
+        if location in self._digests:
+            committed, digest = self._digests[location]
+        elif location in self._records:
+            record = self._records[location]
+            committed, digest = record.version, None if record.is_begun else record.digest
+        else:
+            return None
         if digest is None or committed != version:
             return None
         return digest if getattr(self._catalog[name], "runs_code", False) else None
@@ -167,5 +169,5 @@ class Publisher:
         stamp = stamp_at(location, version)
         if stamp is None:
             return Output(name, location, version, digest=digest, attempt=outcome.attempt)
-        size, mtime_ns, ctime_ns, inode = stamp
-        return Output(name, location, version, size, mtime_ns, inode, ctime_ns, digest, outcome.attempt)
+        times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
+        return Output(name, location, version, stamp.st_size, *times, digest, outcome.attempt)

@@ -148,7 +148,7 @@ class Outputs:
 
     def sizes(self, chosen: Collection[Holding]) -> int:
         """Return how many bytes there are to read, as far as the records know."""
-        return sum(each.record.stamp.size for each in chosen if each.record and each.record.stamp)
+        return sum(each.record.size or 0 for each in chosen if each.record is not None)
 
     def verify(
         self, chosen: Collection[Holding], tell: Callable[[int], None] | None = None
@@ -214,9 +214,8 @@ class Outputs:
         stamp = stamp_at(location, version)
         if stamp is None:
             return Output(name, location, version, digest=digest)
-        return Output(
-            name, location, version, stamp.size, stamp.mtime_ns, stamp.inode, stamp.ctime_ns, digest
-        )
+        times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
+        return Output(name, location, version, stamp.st_size, *times, digest)
 
     def _reads(self, node: Node, generations: dict[str, str]) -> dict[str, str]:
         locations = [self._plan.facts.locations.get(name, "") for name in node.reads]

@@ -8,9 +8,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from incremental.io.files.stamps import Stamp
 from incremental.state import seals
-from incremental.state.records import Marks, Output, Record, find_outdated, stamp_of
+from incremental.state.records import Marks, Output, Record, Records, find_outdated, record_of
 from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
@@ -64,9 +63,7 @@ class MemoryLedger:
         for output in outputs:
             location = output.location
             self._generations[location] = generation
-            self._records[location] = Record(
-                output.dataset, run_id, node, output.version, stamp_of(output), output.digest
-            )
+            self._records[location] = record_of(output, run_id, node, generation)
             self._reads[location] = dict(reads)
             self._begun.discard(location)
         return generation
@@ -80,13 +77,13 @@ class MemoryLedger:
 
     def marks(self) -> Marks:
         """See :class:`Ledger`."""
-        reads = {location: reads for location, reads in self._reads.items() if location not in self._begun}
-        records = {
-            location: Record(*record[:-1], location in self._begun)
+        reads = [(location, reads) for location, reads in self._reads.items() if location not in self._begun]
+        rows = {
+            location: record.begun() if location in self._begun else record
             for location, record in self._records.items()
         }
         outdated = find_outdated(reads, self._generations)
-        return Marks(frozenset(self._begun), dict(self._generations), outdated, records)
+        return Marks(frozenset(self._begun), dict(self._generations), outdated, Records(rows))
 
 
 class FileLedger(LedgerFile):
@@ -165,27 +162,33 @@ class FileLedger(LedgerFile):
         return self.read(self._marks, Marks())
 
     def _marks(self, connection: sqlite3.Connection) -> Marks:
-        location_of = self.location
+        root, check = self._root, seals.check
         begun: set[str] = set()
         generations: dict[str, str] = {}
-        records: dict[str, Record] = {}
-        reads: dict[str, Mapping[str, str]] = {}
+        rows: dict[str, tuple[Any, ...]] = {}
         for row in connection.execute(seals.SELECT):
-            seals.check(row)
-            location = location_of(row[0])
-            is_begun = row[-1] == "begun"
-            if is_begun:
+            check(row)
+            key = row[0]
+            is_plain = key.__class__ is str and ":" not in key and key[:1] != "/"
+            location = root + key if is_plain else self.location(key)
+            if row[-1] == "begun":
                 begun.add(location)
-            generation = row[2]
-            if generation is None:
-                continue
-            generations[location] = generation
-            size, mtime_ns, inode, ctime_ns, digest = row[6:11]
-            stamp = None if ctime_ns is None else Stamp(size, mtime_ns, ctime_ns, inode)
-            records[location] = Record(row[1], row[3], row[4], row[5], stamp, digest, is_begun)
-            if row[12] is not None and not is_begun:
-                reads[location] = {location_of(key): was for key, was in json.loads(row[12]).items()}
-        return Marks(frozenset(begun), generations, find_outdated(reads, generations), records)
+            if row[2] is not None:
+                generations[location] = row[2]
+                rows[location] = row
+        return Marks(frozenset(begun), generations, self._outdated(rows), Records(rows))
+
+    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[str, ...]]:
+        generations = {row[0]: row[2] for row in rows.values()}
+        reads = (
+            (location, json.loads(row[12]))
+            for location, row in rows.items()
+            if row[12] is not None and row[-1] != "begun"
+        )
+        return {
+            location: tuple(map(self.location, newer))
+            for location, newer in find_outdated(reads, generations).items()
+        }
 
     def location(self, key: str | bytes) -> str:
         """Return the location that a key of the database stands for."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from incremental.planner.facts import Facts, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import os
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from incremental.io.files.stamps import Stamp
     from incremental.state.records import Marks, Record
 
 
@@ -18,7 +18,7 @@ def apply_marks(
     facts: Facts,
     marks: Marks,
     written: Iterable[Sequence[str]],
-    stamps: Mapping[str, Stamp] | None = None,
+    stamps: Mapping[str, os.stat_result] | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> Facts:
     """Return the facts with what is incomplete, outdated, changed since it was committed, or unproven.
@@ -27,7 +27,7 @@ def apply_marks(
         facts: what the survey saw.
         marks: what the ledger knows, by location.
         written: the outputs of each node of the pipeline; only those are expected in a ledger.
-        stamps: what the files of recorded outputs look like, by dataset.
+        stamps: what files look like that do not look as they were recorded, by dataset.
         digests: what is in those of them that were read, by dataset.
     """
     outputs_by_node = [tuple(names) for names in written]
@@ -52,26 +52,23 @@ def apply_marks(
     )
 
 
-def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> dict[str, Record]:
-    """Return the record of each made dataset that is there and whose record tells what to expect of it.
+def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> Iterator[tuple[str, Record]]:
+    """Yield each made dataset that is there, with its record where that tells what to expect of it.
 
     A pinned version is whatever the user asked for, and the record is of the last one.
     """
     states, locations, records, pins = facts.states, facts.locations, marks.records, facts.pins
     present = State.PRESENT
-    return {
-        name: record
-        for name in made
-        if states.get(name) is present
-        and (record := records.get(locations[name])) is not None
-        and not record.is_begun
-        and name not in pins
-    }
+    for name in made:
+        if states.get(name) is present and name not in pins and locations[name] in records:
+            record = records[locations[name]]
+            if record.state != "begun":
+                yield name, record
 
 
-def is_moved(record: Record, stamp: Stamp) -> bool:
+def is_moved(record: Record, found: os.stat_result) -> bool:
     """Whether a file of the recorded size has other times or is another one: its content may be the same."""
-    return record.stamp is not None and record.stamp != stamp and record.stamp.size == stamp.size
+    return found.st_size == record.size and not record.fits(found)
 
 
 def _begun(facts: Facts, marks: Marks) -> dict[str, State]:
@@ -97,7 +94,7 @@ def _parted(facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...
 
 
 def _differing(
-    facts: Facts, marks: Marks, stamps: Mapping[str, Stamp], digests: Mapping[str, str]
+    facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result], digests: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Tell what is not as it was committed: for sure, and by its times alone.
 
@@ -107,13 +104,15 @@ def _differing(
     changed: dict[str, str] = {}
     touched: dict[str, str] = {}
     versions = facts.versions
-    for name, record in recorded(facts, marks, stamps).items():
-        stamp = stamps[name]
+    for name, found in stamps.items():
+        if facts.states[name] is not State.PRESENT:
+            continue
+        record = marks.records[facts.locations[name]]
         if record.version != versions.get(name):
             changed[name] = record.run_id
-        elif stamp == record.stamp or record.stamp is None:
+        elif record.fits(found):
             continue
-        elif stamp.size != record.stamp.size:
+        elif found.st_size != record.size:
             changed[name] = record.run_id
         elif name not in digests:
             touched[name] = record.run_id
