@@ -179,7 +179,7 @@ class FileLedger(LedgerFile):
         return Marks(frozenset(begun), generations, self._outdated(rows), Records(rows))
 
     def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[str, ...]]:
-        generations = {row[0]: row[2] for row in rows.values()}
+        generations = {_text(row[0]): row[2] for row in rows.values()}
         reads = (
             (location, json.loads(row[12]))
             for location, row in rows.items()
@@ -192,8 +192,7 @@ class FileLedger(LedgerFile):
 
     def location(self, key: str | bytes) -> str:
         """Return the location that a key of the database stands for."""
-        if isinstance(key, bytes):
-            key = os.fsdecode(key)
+        key = _text(key)
         return key if key[0] == "/" or "://" in key or key.startswith("dataset:") else self._root + key
 
     def _key(self, location: str) -> str | bytes:
@@ -211,6 +210,10 @@ class FileLedger(LedgerFile):
 def _generation(run_id: str, node: str, number: int) -> str:
     """Name a commit: unique, since run ids are; the number orders the commits of a run."""
     return f"{run_id}#{number}:{node}"
+
+
+def _text(key: str | bytes) -> str:
+    return key if isinstance(key, str) else os.fsdecode(key)
 
 
 def _sealed(*values: Any) -> tuple[Any, ...]:

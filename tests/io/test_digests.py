@@ -65,9 +65,7 @@ def test_the_digest_of_a_staged_file_is_that_of_its_bytes_whatever_was_done_to_i
     assert stage.digest == expected(target)
 
 
-def test_what_is_written_in_order_is_not_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_written_in_order_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(file: Any) -> str:
         raise AssertionError("read again")
 
