@@ -131,9 +131,8 @@ class Outputs:
             OSError: an output cannot be read.
         """
         generations = dict(self._marks.generations)
-        names = {holding.dataset for holding in chosen}
         for node in self._plan.pipeline.nodes:
-            of_node = [each for each in chosen if each.node == node.name and each.dataset in names]
+            of_node = [each for each in chosen if each.node == node.name]
             if not of_node:
                 continue
             outputs = [self._output(each) for each in of_node]
