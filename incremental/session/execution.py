@@ -215,18 +215,40 @@ class Execution:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
         if not request.resume:
             return request, ()
-        last = next(iter(self._history.runs(limit=1)), None)
-        if last is None or last.status == "succeeded":
+        last, owed = self._unfinished()
+        if last is None or not owed:
             return request, ()
-        if last.status == "running":
-            raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
-        full = self._history.run(last.run_id)
-        assert full is not None, "a run without a row"
+        before = last.request.get("env")
+        if before != self._context.env:
+            raise SessionError(
+                f"run {last.run_id} was in environment {before or 'default'!r}, this is "
+                f"{self._context.env or 'default'!r}: pass the same --env"
+            )
         if not request.names_nothing:
-            return request, full.owed
-        before = Request.from_dict(full.request)
-        resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
-        return resumed, full.owed
+            return request, owed
+        resumed = replace(
+            Request.from_dict(last.request),
+            only_missing_outputs=True,
+            propagate=request.propagate,
+            resume=True,
+            forced=(),  # what the run had forced is among what it owes, unless it is done
+            only_forced=False,
+        )
+        return resumed, owed
+
+    def _unfinished(self) -> tuple[RunRecord | None, tuple[str, ...]]:
+        """Return the last run that failed or was interrupted, and the nodes that no run made since."""
+        done: set[str] = set()
+        for place, run in enumerate(self._history.runs()):
+            if run.status == "running" and place == 0:
+                raise SessionError(f"run {run.run_id} is still running; there is nothing to resume yet")
+            full = self._history.run(run.run_id)
+            if full is None:  # cleaned away by another process
+                continue
+            if run.status in ("failed", "interrupted"):
+                return full, tuple(name for name in full.owed if name not in done)
+            done.update(step.node for step in full.steps if step.status == "done")
+        return None, ()
 
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""

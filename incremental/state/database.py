@@ -227,12 +227,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a file to the present version, all or nothing; a process that does so at once is waited for."""
     if _check_version(connection, path) == SCHEMA_VERSION:
         return
-    connection.create_function("seal_of", -1, seals.seal_of)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statements in _MIGRATIONS[_check_version(connection, path) :]:
-            for statement in filter(str.strip, _COMMENT.sub("", statements).split(";")):
-                connection.execute(statement)
+        _run_migrations(connection, _check_version(connection, path))
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute(f"PRAGMA application_id={_MARK + SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -241,12 +238,37 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute("ROLLBACK")
 
 
+def _run_migrations(connection: sqlite3.Connection, version: int) -> None:
+    connection.create_function("seal_of", -1, seals.seal_of)
+    for statements in _MIGRATIONS[version:]:
+        for statement in filter(str.strip, _COMMENT.sub("", statements).split(";")):
+            connection.execute(statement)
+
+
 def _check_whole(connection: sqlite3.Connection, version: int) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+    if version == SCHEMA_VERSION and not _columns(connection) >= _expected_columns():
+        raise sqlite3.DatabaseError("a table is not as it was made")
     if version >= _FIRST_SEALED:
         seals.check_all(connection)
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Return all columns with their tables."""
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {
+        (table, row[0])
+        for table in tables
+        for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    }
+
+
+def _expected_columns() -> set[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _run_migrations(connection, 0)
+        return _columns(connection)
 
 
 def _set_aside(path: Path) -> None:
