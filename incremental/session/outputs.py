@@ -163,7 +163,7 @@ class Outputs:
                 yield Finding(each.dataset, each.node, each.location, verdict, each.record.run_id)
 
     def _verdict(self, holding: Holding, record: Record, tell: Callable[[int], None] | None) -> Verdict:
-        if record.is_begun:
+        if record.is_begun or (holding.standing is Standing.INCOMPLETE and record.digest is None):
             return Verdict.INCOMPLETE
         try:
             digest = self._digest(holding.dataset, holding.location, record.version, tell)

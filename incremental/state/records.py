@@ -77,7 +77,7 @@ class Records(Mapping[str, Record]):
         self._rows = rows or {}
 
     def __getitem__(self, location: str) -> Record:
-        return Record._make(self._rows[location])
+        return Record(*self._rows[location])
 
     def __contains__(self, location: object) -> bool:
         return location in self._rows
