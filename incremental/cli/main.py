@@ -26,6 +26,8 @@ _COMMANDS = {
     "run": ("incremental.cli.run:run", "Run a pipeline, or the part of it that is missing."),
     "why": ("incremental.cli.why:why", "Explain one node or dataset."),
     "runs": ("incremental.cli.runs:runs", "List past runs, show one."),
+    "adopt": ("incremental.cli.adopt:adopt", "Record outputs that are there as they are."),
+    "verify": ("incremental.cli.verify:verify", "Read outputs again, and repair what is damaged."),
     "catalog": ("incremental.cli.catalog:catalog", "List datasets, describe one."),
     "pipelines": ("incremental.cli.pipelines:pipelines", "List pipelines, describe one."),
     "doctor": ("incremental.cli.doctor:doctor", "Check installation and project."),

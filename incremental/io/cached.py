@@ -91,6 +91,24 @@ class CachedDataset(AbstractDataset[Any, Any]):
                 self._cache.save(self._dataset.load())
             return self._cache.load()
 
+    @property
+    def runs_code(self) -> bool:  # type: ignore[override]  # asked of the wrapped dataset each time
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "runs_code", False))
+
+    def content_digest(self, tell: Any = None) -> str | None:
+        """Return the digest of what the wrapped dataset stores, where it can tell."""
+        read = getattr(self._dataset, "content_digest", None)
+        return None if read is None else read(tell)
+
+    def load_unchanged(self, digest: str) -> Any:
+        """Return the data, read from the wrapped dataset only if its bytes have this digest."""
+        with self._lock:
+            if not self._cache.exists():
+                dataset: Any = self._dataset
+                self._cache.save(dataset.load_unchanged(digest))
+            return self._cache.load()
+
     def _save(self, data: Any) -> None:
         with self._lock:
             self._cache.release()  # should the save fail half way, nothing stale is left
@@ -132,6 +150,11 @@ class _CachedSave:
         self._staged = staged
         self._cache = cache
         self._data = data
+
+    @property
+    def digest(self) -> str | None:
+        digest: str | None = getattr(self._staged, "digest", None)
+        return digest
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _CachedSave, (self._staged, MemoryDataset())  # the data stays with the process that made it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
 from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
-from incremental.state.ledger import Marks, MemoryLedger
+from incremental.state.ledger import MemoryLedger
+from incremental.state.records import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -103,6 +105,7 @@ class Loop:
             self._executor.sources = self._around.sources
             self._start()
             self._go_through()
+            self._around.ledger.flush()
             if self._executor.keeps_values and not self._failures:
                 self._memory.bring_back(self._executor.fetch)
             status = "failed" if self._failures else "succeeded"
@@ -111,6 +114,8 @@ class Loop:
             raise
         finally:
             self._executor.on_restart = None  # or each would keep the other, and the values, alive
+            with suppress(LedgerError):  # what ended the run is what the user is to hear of
+                self._around.ledger.flush()
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failures:
@@ -121,6 +126,7 @@ class Loop:
             self._memory.datasets(),
             self._around.run_id,
             self._publisher.versions,
+            self._publisher.digest_of,
         )
 
     def _open(self) -> None:
@@ -204,7 +210,10 @@ class Loop:
         try:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
-            task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
+            versions = self._versions_of(node)
+            found = ((name, self._publisher.digest_of(name, versions.get(name))) for name in node.reads)
+            digests = {name: digest for name, digest in found if digest is not None}
+            task = Task(node, self._memory.inputs_of(node), versions, persistent, in_place, digests=digests)
             timeout = None if self._executor.in_process else self._around.policy.timeout_of(node)
             if self._executor.keeps_values:
                 self._submit_with_kept(task, timeout)
@@ -296,6 +305,7 @@ class Loop:
             self._memory.put(outcome.values)
             if finished.kept:
                 self._memory.put_kept(finished.kept)
+        outcome.attempt = self._failures.attempt_of(node)
         self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():

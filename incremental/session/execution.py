@@ -12,7 +12,7 @@ from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
-from incremental.planner import plan_all, plan_missing
+from incremental.planner import plan_all, plan_forced, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
@@ -65,10 +65,14 @@ class Execution:
 
     def plan(self, request: Request) -> Plan:
         """Plan a request. Writes nothing; the hooks are told of the plan."""
+        return self.prepare(request).plan
+
+    def prepare(self, request: Request) -> Prepared:
+        """Plan a request, and return the plan with what it was made from."""
         request, owed = self._resumed(request)
         selected = self.select(request)
         catalog = self._context.create_catalog(None, request.load_versions)
-        return self._prepare(request, selected, catalog, owed).plan
+        return self._prepare(request, selected, catalog, owed)
 
     def run(
         self,
@@ -150,7 +154,9 @@ class Execution:
     ) -> Prepared:
         marks = self._ledger.marks()
         facts = gather_facts(selected.pipeline, catalog, marks)
-        if request.only_missing_outputs:
+        if request.only_forced:
+            plan = plan_forced(selected, facts)
+        elif request.only_missing_outputs:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:
             plan = plan_all(selected, facts)
@@ -212,18 +218,40 @@ class Execution:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
         if not request.resume:
             return request, ()
-        last = next(iter(self._history.runs(limit=1)), None)
-        if last is None or last.status == "succeeded":
+        last, owed = self._unfinished()
+        if last is None or not owed:
             return request, ()
-        if last.status == "running":
-            raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
-        full = self._history.run(last.run_id)
-        assert full is not None, "a run without a row"
+        before = last.request.get("env")
+        if before != self._context.env:
+            raise SessionError(
+                f"run {last.run_id} was in environment {before or 'default'!r}, this is "
+                f"{self._context.env or 'default'!r}: pass the same --env"
+            )
         if not request.names_nothing:
-            return request, full.owed
-        before = Request.from_dict(full.request)
-        resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
-        return resumed, full.owed
+            return request, owed
+        resumed = replace(
+            Request.from_dict(last.request),
+            only_missing_outputs=True,
+            propagate=request.propagate,
+            resume=True,
+            forced=(),  # what the run had forced is among what it owes, unless it is done
+            only_forced=False,
+        )
+        return resumed, owed
+
+    def _unfinished(self) -> tuple[RunRecord | None, tuple[str, ...]]:
+        """Return the last run that failed or was interrupted, and the nodes that no run made since."""
+        done: set[str] = set()
+        for place, run in enumerate(self._history.runs()):
+            if run.status == "running" and place == 0:
+                raise SessionError(f"run {run.run_id} is still running; there is nothing to resume yet")
+            full = self._history.run(run.run_id)
+            if full is None:  # cleaned away by another process
+                continue
+            if run.status in ("failed", "interrupted"):
+                return full, tuple(name for name in full.owed if name not in done)
+            done.update(step.node for step in full.steps if step.status == "done")
+        return None, ()
 
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""

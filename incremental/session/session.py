@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from incremental.runner import AbstractRunner, RunResult
     from incremental.session.context import Context
     from incremental.session.execution import Execution
+    from incremental.session.outputs import Outputs
     from incremental.session.sealed import Sealed
 
 
@@ -233,6 +234,13 @@ class Session:
     ) -> RunResult:
         """Run a request that is already made: what ``run`` does with its arguments."""
         return self._run(request, runner, listeners, None)
+
+    def outputs(self, request: Request) -> Outputs:
+        """Return the outputs of what a request selects, beside their records. Nothing is written."""
+        from incremental.session.outputs import Outputs
+
+        self._check_open()
+        return Outputs(self._execution.prepare(request), self._ledger)
 
     def seal(self, plan: Plan, request: Request) -> str:
         """Return the text of a plan file, for ``run_sealed``."""

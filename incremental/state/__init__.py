@@ -1,8 +1,9 @@
 """What outlives a run: ledger of outputs, marks beside them, history of runs. It plans and runs nothing."""
 
 from incremental.state.history import History, RunRecord, StepRecord
-from incremental.state.ledger import FileLedger, Ledger, Marks, MemoryLedger, Output
+from incremental.state.ledger import FileLedger, Ledger, MemoryLedger
 from incremental.state.marks import apply_marks
+from incremental.state.records import Marks, Output, Record
 
 __all__ = [
     "Ledger",
@@ -10,6 +11,7 @@ __all__ = [
     "MemoryLedger",
     "Marks",
     "Output",
+    "Record",
     "History",
     "RunRecord",
     "StepRecord",

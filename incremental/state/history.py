@@ -93,12 +93,8 @@ class History:
             connection.executemany(_PLAN_STEP, steps)
 
     def note(self, run_id: str, step: StepRecord) -> None:
-        """Note what became of one node."""
-        with self._ledger.transaction() as connection:
-            connection.execute(
-                "UPDATE step SET status = ?, started = ?, seconds = ? WHERE run_id = ? AND node = ?",
-                (step.status, step.started, step.seconds, run_id, step.node),
-            )
+        """Note what became of one node. Written later, with others."""
+        self._ledger.later(_NOTE, [(step.status, step.started, step.seconds, run_id, step.node)])
 
     def end(self, run_id: str, status: str, error: str | None = None) -> None:
         """Note how a run ended."""
@@ -141,6 +137,7 @@ INSERT INTO run (run_id, session_id, status, started, pid, host, request, skippe
 VALUES (?, ?, 'running', ?, ?, ?, ?, ?)
 """
 _PLAN_STEP = "INSERT INTO step (run_id, position, node, reason, status) VALUES (?, ?, ?, ?, 'planned')"
+_NOTE = "UPDATE step SET status = ?, started = ?, seconds = ? WHERE run_id = ? AND node = ?"
 _LAST_SECONDS = "SELECT node, seconds, max(started) FROM step WHERE status = 'done' GROUP BY node"
 _SELECT_RUN = "SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host FROM run"
 

@@ -142,6 +142,9 @@ COMMANDS = {
     "catalog describe a parameter": "catalog describe params:db.password",
     "catalog describe all parameters": "catalog describe parameters --json",
     "pipelines": "pipelines failing --json",
+    "adopt": "adopt --json",
+    "adopt all": "adopt --all",
+    "verify": "verify --json",
     "doctor": "doctor --json",
 }
 

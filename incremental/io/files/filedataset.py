@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from incremental.errors import DatasetError
 from incremental.io.dataset import ChunkStage, In, Out, Staged, Version, refuse_none
+from incremental.io.files.digests import digest_of
 from incremental.io.files.staging import is_staging_name
 from incremental.io.files.storage import Kind, Storage, bare_path, split_address, storage_for
 from incremental.io.files.streams import OpenArgs, reading, writing
@@ -110,6 +111,21 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
     def can_send_stage(self) -> bool:
         """True for a local file that can be staged; what is uploaded is published by who uploads it."""
         return self._protocol == "file" and self.can_stage
+
+    def content_digest(self, tell: Callable[[int], None] | None = None) -> str:
+        """Return the XXH3-128 of the stored bytes, telling of the bytes read.
+
+        Raises:
+            FileNotFoundError: nothing is stored.
+            DatasetError: it cannot be read.
+        """
+        try:
+            with self._storage.read(self._path_of(self.resolve_load_version())) as file:
+                return digest_of(file, tell)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise self._failure("read", error) from error
 
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it.
@@ -277,6 +293,11 @@ class FileSave:
         self.args = args
         self._published = published
         self._failure = failure
+
+    @property
+    def digest(self) -> str | None:
+        """XXH3-128 of the bytes that were written."""
+        return self.stage.digest
 
     def publish(self) -> None:
         """Make it visible in one atomic step. Raises DatasetError, and then nothing has changed."""
