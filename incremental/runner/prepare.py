@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from incremental.io.catalog.survey import survey
+from incremental.io.catalog.survey import Survey, locate
 from incremental.state.marks import apply_marks
 
 if TYPE_CHECKING:
@@ -20,7 +20,15 @@ def gather_facts(pipeline: Pipeline, catalog: DataCatalog, marks: Marks) -> Fact
     Raises:
         DatasetError: entries that cannot be used, or datasets that failed to answer; all at once.
     """
-    names = sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)})
-    facts = survey(catalog, names)
+    return merge_facts(pipeline, locate_all(pipeline, catalog), marks)
+
+
+def locate_all(pipeline: Pipeline, catalog: DataCatalog) -> Survey:
+    """Find where every dataset in play lives, and ask nothing yet."""
+    return locate(catalog, sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)}))
+
+
+def merge_facts(pipeline: Pipeline, survey: Survey, marks: Marks) -> Facts:
+    """Ask what a survey has still to ask, and add what the ledger knows. Raises DatasetError."""
     made = {name for node in pipeline.nodes for name in node.writes}
-    return apply_marks(facts, marks, made)
+    return apply_marks(survey.answer(), marks, made)

@@ -1,5 +1,6 @@
-"""What outlives a run: ledger of outputs, marks beside them, history of runs. It plans and runs nothing."""
+"""What outlives a run: ledger and marks of outputs, claims and history of runs. It plans and runs nothing."""
 
+from incremental.state.claims import Claims
 from incremental.state.history import History, RunRecord, StepRecord
 from incremental.state.ledger import FileLedger, Ledger, Marks, MemoryLedger, Output
 from incremental.state.marks import apply_marks
@@ -10,6 +11,7 @@ __all__ = [
     "MemoryLedger",
     "Marks",
     "Output",
+    "Claims",
     "History",
     "RunRecord",
     "StepRecord",
