@@ -116,7 +116,7 @@ def other_letters(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def lstat(path: str) -> os.stat_result:
         folder, _, name = path.rpartition("/")
-        found = next((each for each in os.listdir(folder) if each.lower() == name.lower()), name)
+        found = next((each.name for each in os.scandir(folder) if each.name.lower() == name.lower()), name)
         return stat(f"{folder}/{found}")
 
     monkeypatch.setattr(places.os, "lstat", lstat)
