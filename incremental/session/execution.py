@@ -18,7 +18,7 @@ from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
-from incremental.runner.prepare import locate_all, merge_facts
+from incremental.runner.prepare import gather_facts, locate_all
 from incremental.secrets import mask_argv
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
@@ -164,7 +164,7 @@ class Execution:
         self, request: Request, selected: Selected, survey: Survey, owed: tuple[str, ...]
     ) -> Prepared:
         marks = self._ledger.marks()
-        facts = merge_facts(selected.pipeline, survey, marks)
+        facts = gather_facts(selected.pipeline, survey.catalog, marks, survey)
         if request.only_missing_outputs:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:

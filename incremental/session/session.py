@@ -125,7 +125,7 @@ class Session:
     @functools.cached_property
     def history(self) -> History:
         """The runs of this project, of all sessions."""
-        return History(self._ledger, self._claims.is_live)
+        return History(self._ledger)
 
     @functools.cached_property
     def store(self) -> Any:

@@ -5,8 +5,9 @@ folder see each other. The file is locked as long as the run's process lives; on
 next run, so there is nothing to unlock by hand. It has one JSON document a line: who runs, what it may write
 at most, what it will write.
 
-Not covered, though outputs still appear whole or not at all: two users, two machines (a home folder that they
-share included, unless its file system shares locks), containers without a common home folder, Windows.
+Not covered, though what is staged still appears whole or not at all: two users, two machines (a home folder
+that they share included, unless its file system shares locks), containers without a common home folder, two
+values of ``XDG_STATE_HOME``, Windows; and runners that are used without a session.
 
 Only what is written is claimed. A run that reads what another writes gets the old content or the new, and
 its own outputs are suspect once the new one is committed.
@@ -118,16 +119,6 @@ class Claims:
                     is_told = True
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, 1.5 * pause)
-
-    def is_live(self, run_id: str) -> bool:
-        """Whether a living process carries this run of the project out. Writes nothing."""
-        if not can_lock:
-            return True
-        return any(
-            entry.run_id == run_id and entry.holder.project == self._project
-            for folder in self._folders
-            for entry in _living(folder)
-        )
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:

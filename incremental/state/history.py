@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from incremental.state.ledger import FileLedger
 
@@ -51,17 +51,10 @@ class RunRecord:
 
 
 class History:
-    """The runs of a project, kept in the same file as its ledger.
+    """The runs of a project, kept in the same file as its ledger."""
 
-    Args:
-        ledger: the ledger.
-        is_live: tells whether a process carries a run out; without it, any process under the number
-            that the run's process had is taken for that.
-    """
-
-    def __init__(self, ledger: FileLedger, is_live: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, ledger: FileLedger) -> None:
         self._ledger = ledger
-        self._is_live = is_live
 
     def claim(self) -> str:
         """Return an id that no other session or run has: the present moment, or the next free millisecond.
@@ -121,7 +114,7 @@ class History:
 
         def find(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
             rows = connection.execute(f"{_SELECT_RUN} ORDER BY started DESC, run_id DESC LIMIT ?", (most,))
-            return tuple(self._record(row, ()) for row in rows)
+            return tuple(_record(row, ()) for row in rows)
 
         return self._ledger.read(find, ())
 
@@ -138,29 +131,9 @@ class History:
 
         def find(connection: sqlite3.Connection) -> RunRecord | None:
             row = connection.execute(f"{_SELECT_RUN} WHERE run_id = ?", (run_id,)).fetchone()
-            return None if row is None else self._record(row, _steps(connection, run_id))
+            return None if row is None else _record(row, _steps(connection, run_id))
 
         return self._ledger.read(find, None)
-
-    def _record(self, row: tuple[Any, ...], steps: Iterable[StepRecord]) -> RunRecord:
-        run_id, session_id, status, started, ended, request, skipped, error, pid, host = row
-        if status == "running" and not self._may_run(run_id, pid, host):
-            status = "interrupted"
-        return RunRecord(
-            run_id, session_id, status, started, ended, json.loads(request), skipped, error, tuple(steps)
-        )
-
-    def _may_run(self, run_id: str, pid: int, host: str) -> bool:
-        """Whether a run may still be carried out; what another host or another user does nobody can tell."""
-        if host != socket.gethostname() or os.name == "nt":  # there os.kill() would end it
-            return True
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return self._is_live is None or self._is_live(run_id)
 
 
 _START = """
@@ -178,3 +151,25 @@ def _steps(connection: sqlite3.Connection, run_id: str) -> Iterable[StepRecord]:
         (run_id,),
     )
     return [StepRecord(*row) for row in rows]
+
+
+def _record(row: tuple[Any, ...], steps: Iterable[StepRecord]) -> RunRecord:
+    run_id, session_id, status, started, ended, request, skipped, error, pid, host = row
+    if status == "running" and not _is_alive(pid, host):
+        status = "interrupted"
+    return RunRecord(
+        run_id, session_id, status, started, ended, json.loads(request), skipped, error, tuple(steps)
+    )
+
+
+def _is_alive(pid: int, host: str) -> bool:
+    """Whether the process of a run may still be there; on another host nobody can tell, so it may."""
+    if host != socket.gethostname() or os.name == "nt":  # there os.kill() would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

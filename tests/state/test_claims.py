@@ -67,9 +67,9 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.claim"))
 
 
-def settled(claims: Claims, *locations: str, run_id: str = "r") -> Claim:
+def settled(claims: Claims, *locations: str) -> Claim:
     claim = claims.claim("command", locations)
-    claim.settle(run_id, locations)
+    claim.settle("r", locations)
     return claim
 
 
@@ -160,22 +160,10 @@ def test_a_killed_run_holds_nothing_and_the_next_one_sweeps_it(
     assert sorted(path.name for path in folder.iterdir()) == ["lock"]
 
 
-def test_a_run_is_live_while_its_process_has_its_claim(claims: Claims, folder: Path, tmp_path: Path) -> None:
-    assert not claims.is_live("r1")
-    with holder(folder, tmp_path, "r1"), holder(folder, tmp_path / "other", "r2"):
-        assert claims.is_live("r1")
-        assert not claims.is_live("r2")  # of another project
-    before = {path: path.stat() for path in folder.iterdir()}
-    assert not claims.is_live("r1")
-    assert {path: path.stat() for path in folder.iterdir()} == before
-    assert len(before) == 3
-
-
 def test_a_project_under_another_name_is_the_same(claims: Claims, folder: Path, tmp_path: Path) -> None:
     link = tmp_path.parent / f"{tmp_path.name}-link"
     link.symlink_to(tmp_path)
-    with settled(claims, "dataset:table", run_id="r1"):
-        assert Claims(link, [folder]).is_live("r1")
+    with settled(claims, "dataset:table"):
         with pytest.raises(ClaimError, match="'dataset:table'"):
             Claims(link, [folder]).claim("other", ["dataset:table"])
 
@@ -206,7 +194,6 @@ def test_a_file_that_is_no_claim_counts_for_nothing_and_is_told(
     lock.append(content)
     settled(claims, "/x").release()
     assert "counts for nothing" in caplog.text
-    assert not claims.is_live("r")
     lock.release()
     settled(claims, "/x").release()
     assert files(folder) == []
@@ -385,7 +372,6 @@ class ClaimMachine(RuleBasedStateMachine):
     @invariant()
     def the_living_have_their_files(self) -> None:
         assert len(files(self.root)) >= len(self.model)
-        assert self.claims.is_live("r") is bool(self.model)
 
 
 TestClaimMachine = ClaimMachine.TestCase
