@@ -13,7 +13,7 @@ import queue
 import time
 import uuid
 import warnings
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -25,13 +25,14 @@ from incremental.executors.parcels import pack, unpack
 from incremental.executors.processes import cannot_travel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from distributed import Client, Future
 
 _PULSE = 0.25  # seconds between looks at calls that Dask may have given up
 _ATTEMPTS = 3  # at a call whose worker dies before it begins
-_GIVEN_UP = frozenset({"error", "cancelled", "lost"})
+_GIVEN_UP = frozenset({"error", "cancelled"})  # what is lost is made again, or ends as an error
+_UNTOLD = "untold"  # the attempt of a call that began without a word
 _QUEUE = 2  # calls a thread of the cluster: one runs, one has arrived
 
 
@@ -45,11 +46,12 @@ class _Call(Generic[Key]):
     timeout: float | None
     name: str = ""
     """Dask's key of it."""
+    number: int = 0
+    """Counted in the order of submission."""
     future: Future | None = None
     attempt: str = ""
-    """The one that runs; empty before it begins."""
+    """The one that runs; empty before it begins, as far as we were told."""
     worker: str = ""
-    pid: int | None = None
     until: float | None = None
     submitted: int = 0
     parts: tuple[str, ...] = ()
@@ -89,7 +91,7 @@ class DaskExecutor(Executor[Key]):
     @property
     def capacity(self) -> int:  # type: ignore[override]
         """How many calls the cluster can hold: twice its threads, so that none waits for the network."""
-        return _QUEUE * max(1, self._site.threads())
+        return _QUEUE * max(1, self._site.threads)
 
     @property
     def _site(self) -> Site:
@@ -195,20 +197,20 @@ class DaskExecutor(Executor[Key]):
     def _send(self, call: _Call[Key]) -> None:
         from incremental.executors.dask_worker import serve
 
-        call.name = name = self._new_key()
+        call.number, call.name = next(self._numbers), self._new_key()
+        name = call.name
         call.submitted += 1
-        call.attempt, call.until, call.pid = "", None, None
+        call.attempt, call.until = "", None
         self._calls[name] = call
+        call.worker = self._site.place(self._load(), [future.key for future in call.kept.values()])
         call.future = self._site.client.submit(
-            serve,
-            self._name,
-            name,
-            call.argument,
-            tuple(call.kept),
-            *call.kept.values(),
-            key=name,
-            pure=False,
-        )
+            serve, self._name, name, call.argument, tuple(call.kept), *call.kept.values(),
+            key=name, pure=False, workers=call.worker or None, allow_other_workers=bool(call.worker),
+        )  # fmt: skip
+
+    def _load(self) -> Counter[str]:
+        """Return how many calls each worker has."""
+        return Counter(call.worker for call in self._calls.values())
 
     # -- hearing
 
@@ -222,6 +224,9 @@ class DaskExecutor(Executor[Key]):
         kind, *words = message
         if kind == "logged":
             relog(unpack(words[0]))
+            return
+        if kind == "here":
+            self._site.note_worker(*words)
             return
         name, attempt, *rest = words
         call = self._calls.get(name)
@@ -237,12 +242,12 @@ class DaskExecutor(Executor[Key]):
         else:
             self._note_values(name, call, *rest)
 
-    def _note_begin(self, call: _Call[Key] | None, attempt: str, worker: str, pid: int) -> None:
+    def _note_begin(self, call: _Call[Key] | None, attempt: str, worker: str) -> None:
         if call is None:
             return
         if call.attempt:  # a second time, of Dask's own accord
-            self._tell_restart(call, self._site.death(call.pid))
-        call.attempt, call.worker, call.pid = attempt, worker, pid
+            self._tell_restart(call, self._site.death(call.worker))
+        call.attempt, call.worker = attempt, worker
         call.until = None if call.timeout is None else time.monotonic() + call.timeout
 
     def _note_values(self, name: str, call: _Call[Key], told: bytes, names: tuple[str, ...]) -> None:
@@ -256,6 +261,7 @@ class DaskExecutor(Executor[Key]):
             return
         parts = {} if future is None else self._parts(name, future, names)
         call.parts = tuple(part.key for part in parts.values())
+        self._site.note_values(call.worker, (name, *call.parts))
         for key in (name, *call.parts):
             if parts:
                 self._left[key] = call
@@ -275,14 +281,23 @@ class DaskExecutor(Executor[Key]):
     # -- losses
 
     def _lose(self, message: Mapping[str, Any]) -> None:
-        """Announce the calls whose values went with a worker: Dask makes them again."""
+        """See what ran on a worker that is gone, and announce what Dask makes again for lack of values."""
+        self._site.forget_worker(message["worker"])
+        self._suspect(message["worker"], message["processing-tasks"])
         lost = {id(call): call for key in message["lost-computed-tasks"] if (call := self._left.get(key))}
         for call in lost.values():
             for key in (call.name, *call.parts):
                 self._left.pop(key, None)
-            self._tell_restart(call, self._site.death(call.pid))
+            self._tell_restart(call, self._site.death(call.worker))
             call.attempt, call.until = "", None
             self._calls[call.name] = call
+
+    def _suspect(self, worker: str, keys: Iterable[str]) -> None:
+        """Where a worker died before it could say what it had begun, take what it was given first."""
+        there = [call for key in keys if (call := self._calls.get(key)) is not None]
+        if there and not any(call.attempt for call in there):
+            first = min(there, key=lambda call: call.number)
+            first.attempt, first.worker = _UNTOLD, worker
 
     def _tell_restart(self, call: _Call[Key], error: WorkerDiedError) -> None:
         if self.on_restart is not None:
@@ -306,13 +321,13 @@ class DaskExecutor(Executor[Key]):
             self._gone.append(Finished(call.key))
         elif found & _GIVEN_UP:
             del self._calls[name]
-            self._gone.append(Finished(call.key, None, self._site.death(call.pid), call.worker))
+            self._gone.append(Finished(call.key, None, self._site.death(call.worker), call.worker))
 
     def _stop_late(self, name: str, call: _Call[Key]) -> None:
         del self._calls[name]
         assert call.future is not None
         call.future.cancel()
-        self._site.end_worker(call.worker, call.pid)
+        self._site.end_worker(call.worker)
         error = NodeTimeoutError(f"it took longer than {call.timeout:g} s and was stopped")
         self._gone.append(Finished(call.key, None, error, call.worker))
 
@@ -321,7 +336,7 @@ class DaskExecutor(Executor[Key]):
         future = call.future
         assert future is not None
         error = self._site.fault(future)
-        is_innocent = not call.attempt or self._site.was_ended(call.pid)
+        is_innocent = not call.attempt or self._site.was_ended(call.worker)
         del self._calls[name]
         if isinstance(error, WorkerDiedError):
             if is_innocent and call.submitted < _ATTEMPTS:
@@ -329,7 +344,7 @@ class DaskExecutor(Executor[Key]):
                     self._tell_restart(call, error)
                 self._send(call)
                 return
-            error = self._site.death(call.pid) if call.attempt else error
+            error = self._site.death(call.worker) if call.attempt else error
         self._gone.append(Finished(call.key, None, error, call.worker))
 
 

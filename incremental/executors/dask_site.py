@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError, WorkerDiedError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
 _CLOSING = 1.0  # seconds that a client, or a cluster of ours, has to end
-_REFRESH = 5.0  # seconds for which the size of somebody's cluster is believed
 _NANNY = "distributed.nanny"
 _EXIT = re.compile(r"Worker process (\d+) (?:was killed by signal (\d+)|exited with status (\d+))")
 _MISSING = "Dask is not installed; pip install 'incremental-engine[dask]'"
@@ -33,17 +33,33 @@ class Site:
         self.is_ours = cluster is not None
         self._cluster = cluster
         self._obituary = obituary
-        self._ended: set[int] = set()
-        self._threads = 0
-        self._known_until = 0.0
+        self._pids: dict[str, int] = {}  # of workers, by address
+        self._ended: set[str] = set()
+        self._homes: dict[str, str] = {}  # the worker that made a value, by Dask's key
+        self._threads: dict[str, int] = dict(client.nthreads())
 
+    @property
     def threads(self) -> int:
-        """Return how many calls run at once."""
-        now = time.monotonic()
-        if now > self._known_until:
-            self._threads = sum(self.client.nthreads().values())
-            self._known_until = now + (float("inf") if self.is_ours else _REFRESH)
-        return self._threads
+        """How many calls run at once."""
+        return sum(self._threads.values())
+
+    def place(self, load: Mapping[str, int], inputs: Iterable[str]) -> str:
+        """Return the worker to run a call: the least busy, of those the one that holds most of its inputs.
+
+        Dask itself goes where the inputs are, and lets calls queue there beside idle workers. Its answer is
+        to be taken as advice: a worker may be gone by the time the call arrives. Empty when there is none.
+        """
+        held = Counter(self._homes.get(key, "") for key in inputs)
+        ranked = (
+            (load.get(worker, 0) // threads, -held[worker], load.get(worker, 0) / threads, worker)
+            for worker, threads in self._threads.items()
+        )
+        return min(ranked, default=(0, 0, 0.0, ""))[-1]
+
+    def note_values(self, worker: str, keys: Iterable[str]) -> None:
+        """Take down where values are; told once a call, forgotten with the worker."""
+        for key in keys:
+            self._homes[key] = worker
 
     def allow(self, run: str, attempt: str, worker: str) -> None:
         """Give a call leave."""
@@ -64,28 +80,38 @@ class Site:
             return RunError("the Dask cluster lost it: the scheduler is gone, or has forgotten it")
         error = future.exception(timeout=_CLOSING)
         if isinstance(error, KilledWorker):
-            return WorkerDiedError(f"its worker {error.last_worker.address} died, and so did each before it")
+            return WorkerDiedError("each Dask worker that was to run it died before it began")
         return RunError(f"Dask could not run it: {type(error).__name__}: {error}")
 
-    def death(self, pid: int | None) -> WorkerDiedError:
+    def note_worker(self, address: str, pid: int, threads: int) -> None:
+        """Take down a worker that has come: its process, and how many calls it runs at once."""
+        self._pids[address] = pid
+        self._threads[address] = threads
+
+    def forget_worker(self, address: str) -> None:
+        """Expect nothing more of a worker that is gone."""
+        self._threads.pop(address, None)
+
+    def death(self, worker: str) -> WorkerDiedError:
         """Return what is known of the end of a worker's process."""
+        pid = self._pids.get(worker)
         if self._obituary is None or pid is None:
-            return WorkerDiedError("its Dask worker is gone")
+            return WorkerDiedError(f"its Dask worker {worker} is gone")
         return death(self._obituary.exit_code(pid))
 
-    def end_worker(self, address: str, pid: int | None) -> None:
+    def end_worker(self, address: str) -> None:
         """End a worker whatever it does; its nanny starts another."""
-        if pid is not None:
-            self._ended.add(pid)
+        self._ended.add(address)
+        pid = self._pids.get(address)
         if self.is_ours and pid is not None and pid != os.getpid():
             kill_group(pid)
             return
         with contextlib.suppress(Exception):  # without a nanny it cannot be done
             self.client.restart_workers([address], timeout=2 * _CLOSING, raise_for_error=False)
 
-    def was_ended(self, pid: int | None) -> bool:
+    def was_ended(self, address: str) -> bool:
         """Tell whether a worker was ended for the sake of another call."""
-        return pid in self._ended
+        return address in self._ended
 
     def stop(self, futures: list[Future]) -> None:
         """Have nothing more start; end the workers of a cluster of ours."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from distributed import Worker
 
-BEGUN, ASKED, VALUES, FAILED, LOGGED = "begun", "asked", "values", "failed", "logged"
+HERE, BEGUN, ASKED, VALUES, FAILED, LOGGED = "here", "begun", "asked", "values", "failed", "logged"
 _PATIENCE = 60.0  # seconds to wait for a driver's word
 _SOURCES = (".py", ".pyi", ".json", ".yml", ".yaml", ".toml", ".txt", ".csv", ".sql")
 _LARGEST = 1 << 20  # bytes of a file beside the code that travels with it
@@ -77,6 +77,7 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._forwarder = Forwarder(partial(self._tell, LOGGED))
         logging.getLogger().addHandler(self._forwarder)
         set_levels(self._log_levels)
+        self._tell(HERE, worker.address, os.getpid(), worker.state.nthreads)
 
     def teardown(self, worker: Worker) -> None:
         """Leave a worker: what still runs shows nothing any more."""
@@ -86,7 +87,7 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
     def answer(self, key: str, packed: bytes, kept: Mapping[str, Any]) -> Any:
         """Run a call and return the values that stay here: none, the one, or a tuple of them."""
         attempt = uuid.uuid4().hex
-        self._tell(BEGUN, key, attempt, self._worker.address, os.getpid())
+        self._tell(BEGUN, key, attempt, self._worker.address)
         leave.set(Leave(partial(self._ask, key, attempt)))
         try:
             job, argument = self._loaded_job(), unpack(packed)
