@@ -30,6 +30,10 @@ LINES = 4000
 def make(seed, token):
     if os.environ.get("HANG"):
         hang()
+    for _ in range(5):
+        with open(os.environ["JOURNAL"], "a") as journal:
+            print(os.getpid(), file=journal)
+        time.sleep(0.02)
     return f"{seed.split()[0]} {token}\\n" * LINES
 
 
@@ -117,7 +121,12 @@ class Place:
         return root
 
     def start(self, project: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        env = {**os.environ, "XDG_STATE_HOME": str(self.root / "state"), **environ}
+        env = {
+            **os.environ,
+            "XDG_STATE_HOME": str(self.root / "state"),
+            "JOURNAL": str(self.journal),
+            **environ,
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "incremental", "run", "-q", "--json", *arguments],
             cwd=project,
@@ -135,6 +144,15 @@ class Place:
         first = text.partition("\n")[0]
         assert text == f"{first}\n" * LINES, f"{name} is mixed or cut"
         return first.partition(" ")[2]
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def turns(self) -> list[int]:
+        """The processes that worked, in order, one that went on after another as often as it did."""
+        return [int(pid) for pid, _ in itertools.groupby(self.journal.read_text().split())]
 
     @property
     def claims(self) -> list[str]:
@@ -191,6 +209,7 @@ def check_pair(place: Place, ends: list[Ended], tokens: list[str]) -> int:
     """Check two runs that overlap: one after the other, or one refused. Return how many were refused."""
     losers = [end for end in ends if end.code]
     assert len(losers) < 2, [end.err for end in ends]
+    assert sorted(set(place.turns)) == sorted(place.turns), "two runs worked at once"
     token = {end.pid: token for end, token in zip(ends, tokens, strict=True)}
     found = {name: place.token_of(name) for end in ends if not end.code for name in end.made}
     if losers:
@@ -208,6 +227,7 @@ def check_pair(place: Place, ends: list[Ended], tokens: list[str]) -> int:
 
 
 def run_base(place: Place, project: Path) -> None:
+    """Make what both runs read, before they begin."""
     process = place.start(project, "-p", "base", "--params", "sign=base")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
