@@ -17,9 +17,9 @@ from os import _exit
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
-from incremental.executors.base import drop, leave
+from incremental.executors.base import Answer, drop, leave
 from incremental.executors.logs import Forwarder, set_levels
-from incremental.executors.parcels import pack, unpack
+from incremental.executors.parcels import opened, pack, seal, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,9 +106,9 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
     try:
         if isinstance(job, BaseException):
             raise job
-        argument = unpack(call)
+        argument, sealed = unpack(call)
         del call
-        value = job(argument)
+        value = job(argument) if sealed is None else job(argument, opened(sealed))
         del argument
     except Stopped:
         raise
@@ -116,10 +116,12 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
         return ERROR, pack_error(error)
     finally:
         flush()
+    told, kept = (value.told, value.kept or {}) if isinstance(value, Answer) else (value, {})
+    del value
     try:
-        return VALUE, pack(value, folder)
+        return VALUE, pack((told, seal(kept, folder)), folder)
     except Exception as error:  # noqa: BLE001 - anything may go wrong in pickling
-        drop(value)
+        drop(told)
         text = f"{type(error).__name__}: {error}"
         return ERROR, pack(
             RunError(f"its result cannot travel between processes: {text}; save it, or run on threads"), None

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import LedgerError
+from incremental.errors import LedgerError, RunError
 from incremental.events import (
     Event,
     NodeFailed,
@@ -26,7 +26,7 @@ from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
-from incremental.runner.travel import check_hooks, cloudpickle, travelling
+from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Loop:
             self._open()
             self._executor.on_restart = self._note_restart
             self._executor.sources = self._around.sources
-            self._executor.start(self._worker())
+            self._start()
             self._go_through()
             if self._executor.keeps_values and not self._failures:
                 self._memory.bring_back(self._executor.fetch)
@@ -135,6 +135,14 @@ class Loop:
             if on_node_skipped is not None:  # managers made by Kedro do not have it
                 on_node_skipped(node=step.node, reason=reason)
 
+    def _start(self) -> None:
+        try:
+            self._executor.start(self._worker())
+        except RunError:
+            if not self._executor.in_process:  # say which node it is, if it is one
+                check_nodes(step.node for step in self._plan.running)
+            raise
+
     def _worker(self) -> Worker:
         """Return what all tasks share, fit for where they run."""
         around, catalog, is_apart = self._around, self._catalog, not self._executor.in_process
@@ -143,7 +151,8 @@ class Loop:
                 around.pickle_by_value(cloudpickle())
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor)
+        nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None
+        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor, nodes)
 
     def _go_through(self) -> None:
         try:

@@ -62,6 +62,7 @@ class Execution:
         history: History,
         claims: Claims,
         hooks: Any,
+        sources: tuple[str, ...] = (),
     ) -> None:
         self._context = context
         self._pipelines = pipelines
@@ -69,6 +70,7 @@ class Execution:
         self._history = history
         self._claims = claims
         self._hooks = hooks
+        self._sources = sources
 
     def plan(self, request: Request) -> Plan:
         """Plan a request. Writes nothing; the hooks are told of the plan."""
@@ -197,6 +199,7 @@ class Execution:
             prepared.marks,
             (self._note(run_id), *listeners),
             pickle_by_value=pickle_by_value,
+            sources=self._sources,
             seconds_by_node=self._history.seconds_by_node(),
         )
         try:

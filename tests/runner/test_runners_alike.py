@@ -336,6 +336,22 @@ def test_what_cannot_travel_is_refused_before_anything_runs(tmp_path: Path) -> N
         ParallelRunner(1).run(graph("raw -> a"), DataCatalog({"raw": 1}), manager)
 
 
+def test_a_node_that_cannot_travel_is_named_before_anything_runs() -> None:
+    lock = __import__("threading").Lock()
+    pipeline = Pipeline(
+        [node(lambda x: x, "raw", "a", name="a"), node(lambda x: lock and x, "a", "b", name="locked")]
+    )
+    with pytest.raises(RunError, match="^node 'locked' cannot travel to another process: TypeError"):
+        ParallelRunner(1).run(pipeline, DataCatalog({"raw": 1}))
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner(), ThreadRunner(1), ParallelRunner(1)], ids=repr)
+def test_a_node_that_makes_nothing_fails_and_not_its_reader(runner: Any) -> None:
+    pipeline = Pipeline([node(lambda x: None, "raw", "a", name="a"), node(lambda x: 1, "a", "b", name="b")])
+    with pytest.raises(NodeRunError, match="node 'a' failed: .*'a'.*None"):
+        runner.run(pipeline, DataCatalog({"raw": 1}))
+
+
 def test_a_value_that_cannot_travel_fails_its_node() -> None:
     pipeline = Pipeline([node(lambda x: __import__("threading").Lock(), "raw", "a", name="a")])
     with pytest.raises(NodeRunError, match="node 'a' failed: its result cannot travel between processes"):
