@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from incremental.io.catalog.survey import survey
+from incremental.io.catalog.survey import locate
 from incremental.io.files.digests import digest_at
 from incremental.io.files.stamps import path_at, stamp_at
 from incremental.state.marks import apply_marks, is_moved, recorded
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from incremental.io import DataCatalog
+    from incremental.io.catalog.survey import Survey
     from incremental.pipeline import Pipeline
     from incremental.planner import Facts
     from incremental.state import Marks
@@ -23,19 +24,31 @@ READ_AT_MOST = 1 << 26
 _OPENING = 1 << 16  # bytes that could be read while a file is opened
 
 
-def gather_facts(pipeline: Pipeline, catalog: DataCatalog, marks: Marks) -> Facts:
+def gather_facts(
+    pipeline: Pipeline, catalog: DataCatalog, marks: Marks, located: Survey | None = None
+) -> Facts:
     """Ask once for every dataset in play and add what the ledger knows.
+
+    Args:
+        pipeline: the nodes in play.
+        catalog: where their datasets are looked up.
+        marks: what the ledger knows.
+        located: what ``locate_all`` returned, where that has been done before.
 
     Raises:
         DatasetError: entries that cannot be used, or datasets that failed to answer; all at once.
     """
-    names = sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)})
-    facts = survey(catalog, names)
+    facts = (located or locate_all(pipeline, catalog)).answer()
     written = [node.writes for node in pipeline.nodes if node.writes]
     if not marks.records:
         return apply_marks(facts, marks, written)
     stamps = _strange(facts, marks, written)
     return apply_marks(facts, marks, written, stamps, _digests(facts, marks, stamps))
+
+
+def locate_all(pipeline: Pipeline, catalog: DataCatalog) -> Survey:
+    """Find where every dataset in play lives, and ask nothing yet."""
+    return locate(catalog, sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)}))
 
 
 def _strange(facts: Facts, marks: Marks, written: Iterable[Iterable[str]]) -> dict[str, os.stat_result]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import sys
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
@@ -15,7 +18,8 @@ from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
-from incremental.runner.prepare import gather_facts
+from incremental.runner.prepare import gather_facts, locate_all
+from incremental.secrets import mask_argv
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
 from incremental.state.history import RunRecord, StepRecord
@@ -25,14 +29,17 @@ if TYPE_CHECKING:
 
     from incremental.events import Listener
     from incremental.io import DataCatalog
-    from incremental.pipeline import Pipeline
+    from incremental.io.catalog.survey import Survey
+    from incremental.pipeline import Node, Pipeline
     from incremental.planner import Plan
     from incremental.runner import RunResult
     from incremental.session.context import Context
     from incremental.session.sealed import Sealed
-    from incremental.state import FileLedger, History, Marks
+    from incremental.state import Claims, FileLedger, History, Marks
 
 logger = logging.getLogger(__name__)
+
+_PAUSE = 0.2  # seconds between two looks whether another run has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Execution:
         pipelines: Mapping[str, Pipeline],
         ledger: FileLedger,
         history: History,
+        claims: Claims,
         hooks: Any,
         sources: tuple[str, ...] = (),
     ) -> None:
@@ -60,6 +68,7 @@ class Execution:
         self._pipelines = pipelines
         self._ledger = ledger
         self._history = history
+        self._claims = claims
         self._hooks = hooks
         self._sources = sources
 
@@ -72,7 +81,7 @@ class Execution:
         request, owed = self._resumed(request)
         selected = self.select(request)
         catalog = self._context.create_catalog(None, request.load_versions)
-        return self._prepare(request, selected, catalog, owed)
+        return self._prepare(request, selected, locate_all(selected.pipeline, catalog), owed)
 
     def run(
         self,
@@ -81,6 +90,8 @@ class Execution:
         begin: Callable[[], tuple[str, str]],
         listeners: Iterable[Listener] = (),
         sealed: Sealed | None = None,
+        *,
+        wait: bool = False,
     ) -> RunResult:
         """Run a request, or a sealed plan if the world still is as it was.
 
@@ -91,25 +102,31 @@ class Execution:
                 of the run before it is planned; without any it begins only once its plan is good.
             listeners: called with each event of the run.
             sealed: the plan to meet again.
+            wait: wait for runs that write what this one may write, or that it is to resume.
         """
         runner = _checked(runner)
         asked = request
-        request, owed = self._resumed(request)
+        request, owed = self._resumed(request, wait=wait)
         selected = self.select(request)
         ids = begin() if self._hooks is not None else None
         catalog = self._context.create_catalog(ids and ids[1], request.load_versions)
         about = self._run_params(asked, runner, ids and ids[1])
         self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
         try:
-            prepared = self._prepare(request, selected, catalog, owed)
-            runner.check_plan(prepared.plan, catalog)
-            if sealed is not None:
-                _check_sealed(sealed, prepared.plan)
-            if ids is None:
-                ids = begin()
-                catalog = self._context.create_catalog(ids[1], request.load_versions)
-                prepared = replace(prepared, catalog=catalog)
-            result = self._carry_out(prepared, runner, ids, asked, listeners)
+            survey = locate_all(selected.pipeline, catalog)
+            outputs = _outputs(selected.pipeline.nodes, survey.locations)
+            with self._claims.claim(self._command(), outputs, wait=wait) as claim:
+                prepared = self._prepare(request, selected, survey, owed)
+                runner.check_plan(prepared.plan, catalog)
+                if sealed is not None:
+                    _check_sealed(sealed, prepared.plan)
+                if ids is None:
+                    ids = begin()
+                    catalog = self._context.create_catalog(ids[1], request.load_versions)
+                    prepared = replace(prepared, catalog=catalog)
+                running = [step.node for step in prepared.plan.running]
+                claim.settle(ids[1], _outputs(running, survey.locations))
+                result = self._carry_out(prepared, runner, ids, asked, listeners)
         except Exception as error:
             self._call(
                 "on_pipeline_error",
@@ -150,18 +167,18 @@ class Execution:
         return select(whole, request.selection, request.forced)
 
     def _prepare(
-        self, request: Request, selected: Selected, catalog: DataCatalog, owed: tuple[str, ...]
+        self, request: Request, selected: Selected, survey: Survey, owed: tuple[str, ...]
     ) -> Prepared:
         marks = self._ledger.marks()
-        facts = gather_facts(selected.pipeline, catalog, marks)
+        facts = gather_facts(selected.pipeline, survey.catalog, marks, survey)
         if request.only_forced:
             plan = plan_forced(selected, facts)
         elif request.only_missing_outputs:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:
             plan = plan_all(selected, facts)
-        self._call("after_plan_created", plan=plan, catalog=catalog)
-        return Prepared(plan, catalog, marks)
+        self._call("after_plan_created", plan=plan, catalog=survey.catalog)
+        return Prepared(plan, survey.catalog, marks)
 
     def _carry_out(
         self,
@@ -214,10 +231,12 @@ class Execution:
 
         return note
 
-    def _resumed(self, request: Request) -> tuple[Request, tuple[str, ...]]:
+    def _resumed(self, request: Request, *, wait: bool = False) -> tuple[Request, tuple[str, ...]]:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
         if not request.resume:
             return request, ()
+        if wait:
+            self._wait_for_the_last_run()
         last, owed = self._unfinished()
         if last is None or not owed:
             return request, ()
@@ -252,6 +271,20 @@ class Execution:
                 return full, tuple(name for name in full.owed if name not in done)
             done.update(step.node for step in full.steps if step.status == "done")
         return None, ()
+
+    def _wait_for_the_last_run(self) -> None:
+        last = next(iter(self._history.runs(limit=1)), None)
+        if last is not None and last.status == "running":
+            logger.warning("waiting: run %s is still running", last.run_id)
+        while last is not None and last.status == "running":
+            time.sleep(_PAUSE)
+            last = next(iter(self._history.runs(limit=1)), None)
+
+    def _command(self) -> str:
+        """Return the command line of this process as other runs may be told of it."""
+        program, *arguments = mask_argv(sys.argv or [""])
+        name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+        return self._context.redactor.scrub(shlex.join([name, *arguments]))
 
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
@@ -288,6 +321,11 @@ def configuration_digest(context: Context) -> str:
 
     text = json.dumps([context.env, context.params], sort_keys=True, default=str)
     return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def _outputs(nodes: Iterable[Node], locations: Mapping[str, str]) -> list[str]:
+    """Return where nodes write, except in memory; each place once."""
+    return list({locations[name]: None for node in nodes for name in node.writes if name in locations})
 
 
 def _check_sealed(sealed: Sealed, fresh: Plan) -> None:

@@ -10,6 +10,7 @@ from incremental.errors import PlanMismatchError, SessionError
 from incremental.session.record import SessionRecord
 from incremental.session.request import Request
 from incremental.session.sealed import read_sealed, seal
+from incremental.state.claims import Claims
 from incremental.state.history import History
 from incremental.state.ledger import FileLedger
 
@@ -192,6 +193,7 @@ class Session:
         propagate: bool = False,
         resume: bool = False,
         listeners: Iterable[Listener] = (),
+        wait: bool = False,
     ) -> RunResult:
         """Run a registered pipeline, or the part of it that the selectors leave.
 
@@ -212,6 +214,7 @@ class Session:
             propagate: also make again what is older than its inputs, and what follows from it.
             resume: finish the last run that failed or was interrupted.
             listeners: called with each event of the run.
+            wait: when another run writes what this one may write, wait for it to end.
 
         Returns:
             The free outputs by name; values of skipped and of persistent ones are loaded when indexed.
@@ -219,10 +222,11 @@ class Session:
         Raises:
             SessionError: an argument that cannot be used, an unknown pipeline, a closed session.
             SelectionError: a selector that names nothing.
+            ClaimError: another run writes what this one may write.
             UnmetInputsError: the plan cannot be carried out; nothing ran.
             NodeRunError: a node failed; what it would have replaced is still there.
         """
-        return self.run_request(Request.of(**_asked(locals())), runner, listeners)
+        return self.run_request(Request.of(**_asked(locals())), runner, listeners, wait=wait)
 
     def plan_request(self, request: Request) -> Plan:
         """Plan a request that is already made: what ``plan`` does with its arguments."""
@@ -230,10 +234,15 @@ class Session:
         return self._execution.plan(request)
 
     def run_request(
-        self, request: Request, runner: AbstractRunner | None = None, listeners: Iterable[Listener] = ()
+        self,
+        request: Request,
+        runner: AbstractRunner | None = None,
+        listeners: Iterable[Listener] = (),
+        *,
+        wait: bool = False,
     ) -> RunResult:
         """Run a request that is already made: what ``run`` does with its arguments."""
-        return self._run(request, runner, listeners, None)
+        return self._run(request, runner, listeners, None, wait)
 
     def outputs(self, request: Request) -> Outputs:
         """Return the outputs of what a request selects, beside their records. Nothing is written."""
@@ -255,6 +264,7 @@ class Session:
         replan: bool = False,
         runner: AbstractRunner | None = None,
         listeners: Iterable[Listener] = (),
+        wait: bool = False,
     ) -> RunResult:
         """Run a plan file, after looking again whether the world is still as it was.
 
@@ -263,6 +273,7 @@ class Session:
             replan: accept whatever changed.
             runner: how to run.
             listeners: called with each event of the run.
+            wait: when another run writes what this one may write, wait for it to end.
 
         Raises:
             PlanMismatchError: a verdict or a version would be another today, or the file is no plan.
@@ -277,7 +288,7 @@ class Session:
             )
         if not replan and sealed.configuration != configuration_digest(self._context):
             raise PlanMismatchError("the parameters changed since the plan was made; accept it with --replan")
-        return self._run(sealed.request, runner, listeners, None if replan else sealed)
+        return self._run(sealed.request, runner, listeners, None if replan else sealed, wait)
 
     def close(self) -> None:
         """Save the record of the session, unless told not to, and let go of the ledger."""
@@ -298,6 +309,7 @@ class Session:
         runner: AbstractRunner | None,
         listeners: Iterable[Listener],
         sealed: Sealed | None,
+        wait: bool,
     ) -> RunResult:
         self._check_open()
         begun: list[str] = []  # stays empty when the run is refused: that leaves no trace
@@ -309,7 +321,7 @@ class Session:
         executed = skipped = 0
         status = "failed"
         try:
-            result = self._execution.run(request, runner, begin, listeners, sealed)
+            result = self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
             status, executed, skipped = "succeeded", len(result.executed), len(result.skipped)
             return result
         except Exception as error:
@@ -361,14 +373,21 @@ class Session:
         return context
 
     @functools.cached_property
+    def _claims(self) -> Claims:
+        return Claims(self.project.path)
+
+    @functools.cached_property
     def _execution(self) -> Execution:
         from incremental.session.execution import Execution
 
         project = self.project
         sources = () if project.package_name is None else (str(project.source_dir),)
-        return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks, sources)
+        return Execution(
+            self._context, self.pipelines, self._ledger, self.history, self._claims, self._hooks, sources
+        )
 
 
 def _asked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return those arguments of ``plan`` or ``run`` that make the request; both name them as it does."""
-    return {key: value for key, value in arguments.items() if key not in ("self", "runner", "listeners")}
+    others = ("self", "runner", "listeners", "wait")
+    return {key: value for key, value in arguments.items() if key not in others}

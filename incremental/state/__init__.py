@@ -1,5 +1,6 @@
-"""What outlives a run: ledger of outputs, marks beside them, history of runs. It plans and runs nothing."""
+"""What outlives a run: ledger and marks of outputs, claims and history of runs. It plans and runs nothing."""
 
+from incremental.state.claims import Claims
 from incremental.state.history import History, RunRecord, StepRecord
 from incremental.state.ledger import FileLedger, Ledger, MemoryLedger
 from incremental.state.marks import apply_marks
@@ -12,6 +13,7 @@ __all__ = [
     "Marks",
     "Output",
     "Record",
+    "Claims",
     "History",
     "RunRecord",
     "StepRecord",
