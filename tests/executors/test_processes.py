@@ -231,7 +231,7 @@ def test_what_only_this_process_can_import_is_packed_whole(tmp_path: Path) -> No
     assert [each.size for each in unpack(packed)] == [3, 4]
 
 
-def test_an_idle_worker_that_dies_fails_nothing(tmp_path: Path) -> None:
+def test_an_idle_worker_that_dies_fails_nothing(tmp_path: Path, before: Any) -> None:
     def job(path: Path | None) -> int:
         while path is not None and not path.exists():
             time.sleep(0.01)
@@ -254,7 +254,7 @@ def test_an_idle_worker_that_dies_fails_nothing(tmp_path: Path) -> None:
         found = [executor.wait(), executor.wait()]
         assert sorted((each.key, each.error) for each in found if each) == [("long", None), ("next", None)]
         assert short.value not in [each.value for each in found if each]
-    assert workers() == []
+    assert left_since(before) == []
 
 
 def test_what_a_worker_logs_reaches_the_handlers_here(caplog: pytest.LogCaptureFixture) -> None:
