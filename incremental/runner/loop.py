@@ -135,7 +135,7 @@ class Loop:
                 around.pickle_by_value(cloudpickle())
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, is_apart)
+        return Worker(catalog, around.run_id, around.hooks, around.is_async, is_apart, bool(around.listeners))
 
     def _go_through(self) -> None:
         try:
@@ -238,7 +238,7 @@ class Loop:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
-        self._tell(NodeFailed, node.name, error)
+        self._tell(NodeFailed, node.name, error, attempt)
 
     def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
         """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
@@ -247,7 +247,7 @@ class Loop:
 
     def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
         self._memory.put(outcome.values)
-        self._publisher.publish(node, outcome, self._publisher.persistent(node))
+        bytes_out = self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
@@ -258,7 +258,9 @@ class Loop:
         self._executed.append(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
-            self._tell(NodeFinished, node.name, outcome.started, *seconds, worker)
+            attempt = self._failures.attempt_of(node)
+            sizes = (outcome.bytes_in, bytes_out)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds, worker, attempt, *sizes)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

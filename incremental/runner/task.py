@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, HookError
+from incremental.io.catalog.capabilities import size_read
+from incremental.pipeline.transcoding import is_parameter
 from incremental.runner.memory import named
 from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
 
@@ -50,6 +52,8 @@ class Outcome:
     """What the node, a dataset or a hook raised; an interrupt too."""
     trace: Trace | None = None
     """Where it was raised, told by workers that share no memory with us."""
+    bytes_in: int | None = None
+    """The size of what was loaded from storage, where somebody wants to know and it is cheap to tell."""
     started: float = 0.0
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -72,6 +76,7 @@ class Worker:
         is_async: load inputs and save outputs in threads.
         apart: whether this works in another process than the driver, which then has to be told
             what it would else see: versions, frames.
+        measures: whether somebody wants to know how much is read.
     """
 
     def __init__(
@@ -81,12 +86,14 @@ class Worker:
         hooks: Any = None,
         is_async: bool = False,
         apart: bool = False,
+        measures: bool = False,
     ) -> None:
         self._catalog = catalog
         self._run_id = run_id
         self._hooks = hooks
         self._is_async = is_async
         self._apart = apart
+        self._measures = measures
         self._tells_saved = _tells_saved(hooks)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -100,6 +107,8 @@ class Worker:
         """Run one node. Its error, or an interrupt, is in the outcome, and nothing staged is left then."""
         outcome = Outcome(started=time.time())
         try:
+            if self._measures:
+                outcome.bytes_in = self._bytes_in(task)
             begin = time.perf_counter()
             inputs = self._load_inputs(task)
             if self._hooks is not None:
@@ -142,6 +151,21 @@ class Worker:
         if self._is_async and len(names) > 1:
             return dict(zip(names, _in_threads(lambda name: self._load(task, name), names), strict=True))
         return {name: self._load(task, name) for name in names}
+
+    def _bytes_in(self, task: Task) -> int | None:
+        """Return how much this node is about to read from storage; None if that is not known of an input."""
+        total = 0
+        for name in task.node.reads:
+            if name in task.memory or is_parameter(name):
+                continue
+            try:
+                size = size_read(self._catalog.get(name), task.versions.get(name))
+            except Exception:  # noqa: BLE001 - what is wrong will be told by the load itself
+                return None
+            if size is None:
+                return None
+            total += size
+        return total
 
     def _load(self, task: Task, name: str) -> Any:
         hooks = self._hooks
