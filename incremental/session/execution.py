@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
-from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
+from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
-from incremental.state.history import RunRecord, StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -90,21 +88,28 @@ class Execution:
         asked = request
         request, owed = self._resumed(request)
         selected = self.select(request)
-        ids = begin() if self._hooks is not None else None
-        catalog = self._context.create_catalog(ids and ids[1], request.load_versions)
-        about = self._run_params(asked, runner, ids and ids[1])
+        recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
+        run_id = None if recorder is None else recorder.run_id
+        catalog = self._context.create_catalog(run_id, request.load_versions)
+        about = self._run_params(asked, runner, run_id)
         self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
         try:
             prepared = self._prepare(request, selected, catalog, owed)
             runner.check_plan(prepared.plan, catalog)
             if sealed is not None:
                 _check_sealed(sealed, prepared.plan)
-            if ids is None:
-                ids = begin()
-                catalog = self._context.create_catalog(ids[1], request.load_versions)
+            if recorder is None:
+                recorder = self._recorder(begin(), asked, runner)
+                catalog = self._context.create_catalog(recorder.run_id, request.load_versions)
                 prepared = replace(prepared, catalog=catalog)
-            result = self._carry_out(prepared, runner, ids, asked, listeners)
-        except Exception as error:
+            recorder.plan(prepared.plan)
+            result = self._carry_out(prepared, runner, recorder, listeners)
+        except BaseException as error:
+            if recorder is not None:
+                is_failure = isinstance(error, Exception)
+                recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
+            if not isinstance(error, Exception):
+                raise
             self._call(
                 "on_pipeline_error",
                 error=error,
@@ -155,55 +160,28 @@ class Execution:
         self._call("after_plan_created", plan=plan, catalog=catalog)
         return Prepared(plan, catalog, marks)
 
+    def _recorder(self, ids: tuple[str, str], request: Request, runner: AbstractRunner) -> Recorder:
+        return Recorder(self._history, self._context, ids, request, runner)
+
     def _carry_out(
         self,
         prepared: Prepared,
         runner: AbstractRunner,
-        ids: tuple[str, str],
-        request: Request,
+        recorder: Recorder,
         listeners: Iterable[Listener],
     ) -> RunResult:
-        plan = prepared.plan
-        session_id, run_id = ids
-        steps = tuple(
-            StepRecord(step.node.name, "; ".join(map(str, step.reasons)), "planned") for step in plan.running
-        )
-        record = RunRecord(
-            run_id, session_id, "running", time.time(), None,
-            {**request.as_dict(), "env": self._context.env}, len(plan.skipped), None, steps,
-        )  # fmt: skip
-        self._history.start(record)
         around = Surroundings(
-            run_id,
+            recorder.run_id,
             self._hooks,
             self._ledger,
             prepared.marks,
-            (self._note(run_id), *listeners),
+            (recorder, *listeners),
             pickle_by_value=pickle_by_value,
             seconds_by_node=self._history.seconds_by_node(),
         )
-        try:
-            result = runner.run_plan(plan, prepared.catalog, around)
-        except Exception as error:
-            self._history.end(run_id, "failed", self._context.redactor.scrub(str(error)))
-            raise
-        except BaseException:
-            self._history.end(run_id, "interrupted")
-            raise
-        self._history.end(run_id, "succeeded")
+        result = runner.run_plan(prepared.plan, prepared.catalog, around)
+        recorder.end("succeeded")
         return result
-
-    def _note(self, run_id: str) -> Callable[[Event], None]:
-        """Return a listener that keeps the history of a run."""
-
-        def note(event: Event) -> None:
-            if isinstance(event, NodeFinished):
-                step = StepRecord(event.node, "", "done", event.started, event.seconds)
-                self._history.note(run_id, step)
-            elif isinstance(event, NodeFailed):
-                self._history.note(run_id, StepRecord(event.node, "", "failed"))
-
-        return note
 
     def _resumed(self, request: Request) -> tuple[Request, tuple[str, ...]]:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
@@ -218,6 +196,8 @@ class Execution:
         assert full is not None, "a run without a row"
         if not request.names_nothing:
             return request, full.owed
+        if not full.has_plan:  # it was killed before it had one: plan what it was asked for
+            return Request.from_dict(full.request), ()
         before = Request.from_dict(full.request)
         resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
         return resumed, full.owed
