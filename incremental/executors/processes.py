@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
 from incremental.executors.parcels import pack, scratch_root, unpack
-from incremental.executors.worker import CALL, ERROR, JOB, LOG, Station, kill_group, serve
+from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -133,10 +133,13 @@ class ProcessExecutor(Executor[Key]):
         return min(_PULSE, max(0.0, min(moments) - time.monotonic())) if moments else _PULSE
 
     def _heard(self, slot: _Slot[Key]) -> Finished[Key] | None:
-        """Take one message of a busy worker; None where it was a log record, or the end of it."""
+        """Take one message of a busy worker; None where it was a log record, a question, or the end of it."""
         try:
             message = slot.calls.recv_bytes()
             kind, body = message[:1], memoryview(message)[1:]
+            if kind == ASK:  # whoever is busy here is still waited for
+                slot.calls.send_bytes(GO)
+                return None
             value = unpack(body)
         except (EOFError, OSError):
             self._bury(slot)

@@ -17,14 +17,14 @@ from os import _exit
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
-from incremental.executors.base import drop
+from incremental.executors.base import drop, leave
 from incremental.executors.parcels import pack, unpack
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-JOB, CALL = b"j", b"c"
-VALUE, ERROR, LOG = b"v", b"e", b"l"
+JOB, CALL, GO = b"j", b"c", b"g"
+VALUE, ERROR, LOG, ASK = b"v", b"e", b"l", b"a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,30 @@ def _answer_all(station: Station) -> None:
         if message[:1] == JOB:
             job = _loaded(message[1:])
             continue
+        leave.set(_Leave(station.calls, speech))
         kind, answer = _answer(job, message[1:], station.folder)
         del message
         with speech:
             station.calls.send_bytes(kind + answer)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
             return  # the job kept the Stopped for itself
+
+
+class _Leave:
+    """Asks the driver, once a call, and waits for its word: a driver that is gone gives none."""
+
+    def __init__(self, calls: Connection, speech: threading.Lock) -> None:
+        self._calls = calls
+        self._speech = speech
+        self._asking = threading.Lock()
+        self._is_given = False
+
+    def __call__(self) -> None:
+        with self._asking:
+            if not self._is_given:
+                with self._speech:
+                    self._calls.send_bytes(ASK)
+                self._is_given = self._calls.recv_bytes() == GO
 
 
 def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:

@@ -222,3 +222,25 @@ def test_folders_of_killed_drivers_are_removed_by_the_next_one(monkeypatch: Any,
     assert run_one(str, 1).value == "1"
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {f"incremental-{os.getpid()}-x", "incremental-mine", "other"}
+
+
+def test_a_call_is_given_leave_to_show_something_once_and_only_by_a_driver_that_waits(tmp_path: Path) -> None:
+    shown = tmp_path / "shown"
+
+    def job(_: Any) -> str:
+        from incremental.executors.base import leave
+
+        for _ in range(2):
+            leave.get()()
+            with shown.open("a") as file:
+                file.write("x")
+        return "done"
+
+    with ProcessExecutor[str](1) as executor:
+        executor.start(job)
+        executor.submit("a", None)
+        time.sleep(1.0)
+        assert not shown.exists()
+        finished = executor.wait()
+        assert finished is not None
+        assert (finished.value, shown.read_text()) == ("done", "xx")
