@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, HookError
-<<<<<<< HEAD
-=======
 from incremental.executors.base import Answer, leave
 from incremental.io.memory import copied
->>>>>>> main
 from incremental.runner.memory import named
 from incremental.runner.sizes import bytes_read
 from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
