@@ -25,7 +25,7 @@ _COMMANDS = {
     "plan": ("incremental.cli.plan:plan", "Show what would run, and why."),
     "run": ("incremental.cli.run:run", "Run a pipeline, or the part of it that is missing."),
     "why": ("incremental.cli.why:why", "Explain one node or dataset."),
-    "runs": ("incremental.cli.runs:runs", "List past runs, show one."),
+    "runs": ("incremental.cli.runs:runs", "List past runs, show one, compare two."),
     "catalog": ("incremental.cli.catalog:catalog", "List datasets, describe one."),
     "pipelines": ("incremental.cli.pipelines:pipelines", "List pipelines, describe one."),
     "doctor": ("incremental.cli.doctor:doctor", "Check installation and project."),

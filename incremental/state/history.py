@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.state.liveness import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from incremental.state.ledger import FileLedger
 
@@ -173,12 +173,18 @@ class History:
                 (status, time.time(), error, None if details is None else _text(details), run_id),
             )
 
-    def runs(self, limit: int | None = None) -> tuple[RunRecord, ...]:
-        """Return the runs, newest first, without their steps; a row that cannot be read is left out."""
+    def runs(self, limit: int | None = None, nodes: Collection[str] = ()) -> tuple[RunRecord, ...]:
+        """Return the runs, newest first, without their steps; a row that cannot be read is left out.
+
+        With ``nodes`` only those in which any of them was to run.
+        """
         most = -1 if limit is None else limit
+        marks = ", ".join("?" * len(nodes))
+        where = f"WHERE run_id IN (SELECT run_id FROM step WHERE node IN ({marks}))" if nodes else ""
+        query = f"{_SELECT_RUN} {where} ORDER BY started DESC, run_id DESC LIMIT ?"
 
         def find(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
-            rows = connection.execute(f"{_SELECT_RUN} ORDER BY started DESC, run_id DESC LIMIT ?", (most,))
+            rows = connection.execute(query, (*nodes, most))
             return tuple(_counted(run, connection) for run in _readable(rows.fetchall()))
 
         return self._ledger.read(find, ())
