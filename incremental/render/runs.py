@@ -20,7 +20,6 @@ from incremental.render.text import (
     row,
     volume,
 )
-
 from incremental.state.comparison import flat
 
 if TYPE_CHECKING:
