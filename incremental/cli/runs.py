@@ -63,14 +63,14 @@ def runs() -> None:
 @click.option(
     "--status", type=Words(), multiple=True, metavar="WORDS", help=f"Only these: {', '.join(_STATUSES)}."
 )
-@words_option("--node", "nodes", kind="node", help="Only runs in which any of these nodes was to run.")
+@words_option("--node", "with_nodes", kind="node", help="Only runs in which any of these nodes was to run.")
 @common
 @click.pass_obj
 def list_runs(call: Call, /, limit: int, **options: Any) -> int:
     """List the runs of the project, newest first."""
     from incremental.render.runs import runs_document, runs_text
 
-    wanted, nodes = set(flat(options["status"])), flat(options["nodes"])
+    wanted, nodes = set(flat(options["status"])), flat(options["with_nodes"])
     for word in sorted(wanted.difference(_STATUSES)):
         raise click.UsageError(
             f"no status {word!r}{did_you_mean(word, _STATUSES)}; there are {', '.join(_STATUSES)}"
@@ -122,6 +122,8 @@ def diff_runs(call: Call, /, before: str, after: str, **options: Any) -> int:
     from incremental.render.comparison import comparison_document, comparison_text
     from incremental.state.comparison import compare
 
+    if after.endswith(".py") and options["file"] is None:
+        after, options["file"] = _LAST, after
     with opened(call, options, needs_config=False) as session:
         found = compare(_find(session.history, before), _find(session.history, after))
     call.answer(lambda: comparison_text(found, call.look), lambda: comparison_document(found))

@@ -104,9 +104,9 @@ def runs_document(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def run_document(run: RunRecord) -> dict[str, Any]:
-    """Return one run as ``incremental-run-record/2``."""
+    """Return one run as ``incremental-run-record/1``."""
     return {
-        "format": "incremental-run-record/2",
+        "format": "incremental-run-record/1",
         **_record(run),
         "host": run.host,
         "pid": run.pid,
