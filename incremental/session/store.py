@@ -70,8 +70,11 @@ class JSONSessionStore(BaseSessionStore):
         """Write the record as JSON; what JSON cannot express is written as text."""
         from incremental.state.private import make_private_folder, make_private_subfolder, write_private
 
-        make_private_folder(self._file.parent.parent)
-        make_private_subfolder(self._file.parent)
+        try:
+            make_private_folder(self._file.parent.parent)
+            make_private_subfolder(self._file.parent)
+        except NotADirectoryError as error:
+            raise SessionError(f"the session cannot be recorded: {error}") from error
         plain = json.loads(json.dumps(data, default=str))
         document = {**plain, _CHECKSUM: _checksum(plain)}
         text = json.dumps(document, indent=2, ensure_ascii=False)
