@@ -176,8 +176,16 @@ class Redactor:
         return _map_leaves(value, lambda leaf: _plain(leaf, self.scrub))
 
 
+def as_text(value: object) -> str:
+    """Return any value as text; one whose class fails to is told by its class."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - code of the user's
+        return f"<{type(value).__qualname__}>"
+
+
 def _plain(leaf: Any, scrub: Callable[[str], str]) -> Any:
-    return leaf if leaf is None or isinstance(leaf, bool | int | float) else scrub(str(leaf))
+    return leaf if leaf is None or isinstance(leaf, bool | int | float) else scrub(as_text(leaf))
 
 
 def without_references(config: Any) -> Any:

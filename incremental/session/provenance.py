@@ -29,17 +29,15 @@ _LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 def circumstances(context: Context, runner: object) -> dict[str, Any]:
     """Return what is known at once: command, user, runner, parameters, versions of Python and of ours."""
     scrub_all = context.redactor.scrub_all
-    found: dict[str, Any] = {
+    return {
         "command": scrub_all(mask_argv(sys.argv, context.private_parameters)),
         "user": username(),
         "runner": repr(runner),
         "python": ".".join(map(str, sys.version_info[:3])),
         "incremental": __version__,
         "process": birth_of(os.getpid()),
+        "parameters": scrub_all(mask_parameters(context.params, context.private_parameters)),
     }
-    with contextlib.suppress(Exception):  # values of the user's own classes
-        found["parameters"] = scrub_all(mask_parameters(context.params, context.private_parameters))
-    return found
 
 
 def username() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from incremental.errors import SessionError
+from incremental.secrets import as_text
 
 _CHECKSUM = "checksum"
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
@@ -75,7 +76,7 @@ class JSONSessionStore(BaseSessionStore):
             make_private_subfolder(self._file.parent)
         except NotADirectoryError as error:
             raise SessionError(f"the session cannot be recorded: {error}") from error
-        plain = json.loads(json.dumps(data, default=str))
+        plain = json.loads(json.dumps(data, default=as_text))
         document = {**plain, _CHECKSUM: _checksum(plain)}
         text = json.dumps(document, indent=2, ensure_ascii=False)
         write_private(self._file, f"{text}\n".encode("utf-8", "surrogatepass"))

@@ -27,6 +27,7 @@ def work(value):
 
 
 def register_pipelines():
+    Path("begun").touch()
     return {"__default__": Pipeline([node(work, f"d{n}" if n else "raw", f"d{n + 1}", name=f"n{n}") for n in range(12)])}
 """
 CATALOG = "raw: {type: text.TextDataset, filepath: data/raw.txt}\n" + "".join(
@@ -37,6 +38,13 @@ CATALOG = "raw: {type: text.TextDataset, filepath: data/raw.txt}\n" + "".join(
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path, registry=REGISTRY, catalog=CATALOG)
+
+
+def await_file(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def listed(root: Path) -> list[dict[str, object]]:
@@ -51,12 +59,12 @@ def listed(root: Path) -> list[dict[str, object]]:
 def test_after_kills_at_random_moments_each_started_run_is_listed_once(project: Path, kills: int) -> None:
     chance = random.Random(kills)
     assert process(project, "run", "-q").code == 0  # bytecode, and how long a run takes
-    before = time.monotonic()
-    assert process(project, "run", "-q").code == 0
-    whole = time.monotonic() - before
+    (longest,) = [run["ended"] - run["started"] for run in listed(project)]  # type: ignore[operator]
     for _ in range(kills):
+        (project / "begun").unlink()
         running = start(project, "run", "-q")
-        time.sleep(chance.uniform(0, 1.1 * whole))
+        await_file(project / "begun")
+        time.sleep(chance.uniform(0, 1.2 * longest))
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
     runs = listed(project)
@@ -66,7 +74,7 @@ def test_after_kills_at_random_moments_each_started_run_is_listed_once(project: 
     assert Counter(run["run_id"] for run in runs) == Counter(started)
     assert len(claimed - started) <= kills  # killed between its id and its first word: nothing had begun
     assert {run["status"] for run in runs} <= {"succeeded", "interrupted"}
-    assert sum(run["status"] == "interrupted" for run in runs) > kills // 5
+    assert sum(run["status"] == "interrupted" for run in runs) > kills // 4
     for run in runs[:10]:
         shown = json.loads(call(project, "runs", "show", str(run["run_id"]), "--json").out)
         assert len(shown["steps"]) in (0, 12)
@@ -78,10 +86,7 @@ def test_after_kills_at_random_moments_each_started_run_is_listed_once(project: 
 
 def test_a_killed_run_owes_no_node_whose_outputs_were_committed(project: Path) -> None:
     running = start(project, "run", "-q")
-    deadline = time.monotonic() + 30
-    while not (project / "data/d5.txt").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    await_file(project / "data/d5.txt")
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
     shown = json.loads(call(project, "runs", "show", "last", "--json").out)
@@ -131,13 +136,10 @@ def test_a_run_that_is_on_is_running_with_the_node_that_runs(tmp_path: Path) -> 
 
 
 def test_a_run_that_ctrl_c_ends_is_interrupted(tmp_path: Path) -> None:
-    slow = REGISTRY.replace("time.sleep(0.02)", "Path('begun').touch(); time.sleep(60)")
+    slow = REGISTRY.replace("time.sleep(0.02)", "Path('node').touch(); time.sleep(60)")
     root = make_project(tmp_path, registry=slow, catalog=CATALOG)
     running = start(root, "run", "-q")
-    deadline = time.monotonic() + 30
-    while not (root / "begun").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    await_file(root / "node")
     os.killpg(running.pid, signal.SIGINT)
     running.communicate(timeout=30)
     (run,) = listed(root)
