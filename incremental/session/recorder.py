@@ -49,7 +49,7 @@ class Recorder:
         self._context = context
         self._details = circumstances(context, runner)
         self._code: Code | None = None
-        self._events: deque[tuple[float, Event]] = deque()
+        self._events: deque[tuple[float, NodeStarted | NodeFinished | NodeFailed]] = deque()
         self._has_news = threading.Event()
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -117,19 +117,20 @@ class Recorder:
                 self._attempt(lambda: self._history.describe(self.run_id, details))  # noqa: B023
 
     def _write(self) -> None:
-        taken: list[tuple[float, Event]] = []
+        taken: list[tuple[float, NodeStarted | NodeFinished | NodeFailed]] = []
         while self._events:
             taken.append(self._events.popleft())
-        last: dict[str, StepRecord] = {}  # a node that began and ended since is written once
+        last: dict[str, tuple[float, Any]] = {}  # a node that began and ended since is written once
         for moment, event in taken:
-            step = self._step(moment, event)
-            last[step.node] = step
-        if last and not self._attempt(lambda: self._history.note(self.run_id, *last.values())):
+            if isinstance(event, NodeStarted):
+                self._begun[event.node] = moment
+            last[event.node] = moment, event
+        steps = [self._step(*each) for each in last.values()]
+        if steps and not self._attempt(lambda: self._history.note(self.run_id, *steps)):
             self._events.extendleft(reversed(taken))
 
     def _step(self, moment: float, event: Any) -> StepRecord:
         if isinstance(event, NodeStarted):
-            self._begun[event.node] = moment
             return StepRecord(event.node, "", "running", started=moment)
         begun = self._begun.pop(event.node, moment)
         if isinstance(event, NodeFinished):
