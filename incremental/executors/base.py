@@ -100,6 +100,9 @@ class Executor(ABC, Generic[Key]):
         An interrupt may come out of here, and what had just ended may be lost to it.
         """
 
+    sources: tuple[str, ...] = ()
+    """Folders of code that workers must be able to import from; set before ``start``."""
+
     def keep(self, value: Any) -> Any:
         """Give a value to the workers and return its handle."""
         raise NotImplementedError(f"{type(self).__name__} keeps no values")

@@ -6,7 +6,6 @@ It knows nothing of nodes. Each slot is spoken to over a pipe of its own, from t
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import selectors
 import shutil
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
+from incremental.executors.logs import log_levels, relog
 from incremental.executors.parcels import pack, scratch_root, unpack
 from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
 
@@ -61,7 +61,7 @@ class ProcessExecutor(Executor[Key]):
         try:
             self._job = JOB + pack(job, None)
         except Exception as error:
-            raise RunError(_cannot_travel("the run", error)) from error
+            raise RunError(cannot_travel("the run", error)) from error
 
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
         """Send the argument to an idle worker, or to a new one. Raises RunError when it cannot travel."""
@@ -70,7 +70,7 @@ class ProcessExecutor(Executor[Key]):
         try:
             parcel = pack(argument, self._site.folder)
         except Exception as error:
-            raise RunError(_cannot_travel("it, or what it reads,", error)) from error
+            raise RunError(cannot_travel("it, or what it reads,", error)) from error
         slot = self._idle.pop() if self._idle else self._new_slot(self._site)
         slot.begin(key, timeout)
         self._busy[slot.descriptor] = slot
@@ -149,7 +149,7 @@ class ProcessExecutor(Executor[Key]):
             text = f"its result cannot be read back: {type(error).__name__}: {error}"
             return Finished(slot.key, None, RunError(text), slot.name)
         if kind == LOG:
-            _log(value)
+            relog(value)
             return None
         self._rest(slot)
         if kind == ERROR:
@@ -174,7 +174,7 @@ class ProcessExecutor(Executor[Key]):
         code = slot.process.exitcode
         self._stop([slot])
         self._retire(slot)
-        self._gone.append(Finished(slot.key, None, _death(code), slot.name))
+        self._gone.append(Finished(slot.key, None, death(code), slot.name))
 
     def _rest(self, slot: _Slot[Key]) -> None:
         self._selector.unregister(slot.descriptor)
@@ -241,7 +241,7 @@ class _Slot(Generic[Key]):
         self.timeout: float | None = None
         self.until: float | None = None
         self.calls, theirs = context.Pipe()
-        station = Station(theirs, site.lifeline, site.folder, os.getpid(), _log_levels())
+        station = Station(theirs, site.lifeline, site.folder, os.getpid(), log_levels())
         self.process = context.Process(
             target=serve, args=(station,), name=f"incremental-{self.name}", env=site.environment
         )
@@ -299,7 +299,8 @@ def kill_rest(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _death(code: int | None) -> WorkerDiedError:
+def death(code: int | None) -> WorkerDiedError:
+    """Return the error for a worker process that is gone, by its exit code, negative for a signal."""
     if code is None:
         return WorkerDiedError("its worker process is gone, and nobody knows why")
     if code >= 0:
@@ -312,21 +313,6 @@ def _death(code: int | None) -> WorkerDiedError:
     return WorkerDiedError(f"its worker process was ended by {name}{likely}", code)
 
 
-def _cannot_travel(what: str, error: Exception) -> str:
+def cannot_travel(what: str, error: Exception) -> str:
+    """Return the sentence for what cannot be pickled."""
     return f"{what} cannot travel to another process: {type(error).__name__}: {error}; run on threads"
-
-
-def _log_levels() -> dict[str, int]:
-    """Return the levels that are set in this process, by logger; the root's under an empty name."""
-    levels = {
-        name: logger.level
-        for name, logger in logging.Logger.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger) and logger.level
-    }
-    return {**levels, "": logging.getLogger().level}
-
-
-def _log(record: logging.LogRecord) -> None:
-    logger = logging.getLogger(record.name)
-    if logger.isEnabledFor(record.levelno):
-        logger.handle(record)

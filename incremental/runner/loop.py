@@ -55,6 +55,8 @@ class Surroundings:
     is_async: bool = False
     pickle_by_value: Callable[[Any], None] | None = None
     """Tells cloudpickle, which it is given, what no other process can import."""
+    sources: tuple[str, ...] = ()
+    """Folders of the project's code, for workers on other machines."""
     policy: FailurePolicy = field(default_factory=FailurePolicy)
     seconds_by_node: Mapping[str, float] = field(default_factory=dict)
     """How long nodes took before, to start the longest way through the plan first."""
@@ -98,6 +100,7 @@ class Loop:
         try:
             self._open()
             self._executor.on_restart = self._note_restart
+            self._executor.sources = self._around.sources
             self._executor.start(self._worker())
             self._go_through()
             if self._executor.keeps_values and not self._failures:

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 from graphs import graph, node_lists
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +27,7 @@ from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
-from incremental.runner import ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
+from incremental.runner import DaskRunner, ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
 from incremental.runner.prepare import gather_facts
 from incremental.state import Marks
 
@@ -34,7 +35,11 @@ RUNNERS = {
     "inline": SequentialRunner,
     "threads": lambda: ThreadRunner(3),
     "processes": lambda: ParallelRunner(2),
+    "dask": lambda: DaskRunner(client=clusters.client()),
 }
+
+
+APART = (ParallelRunner, DaskRunner)  # their workers are other processes
 
 
 @pytest.fixture(params=RUNNERS.values(), ids=RUNNERS)
@@ -119,6 +124,12 @@ def test_processes_leave_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(ParallelRunner(2), case) == outcome(SequentialRunner(), case)
 
 
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cases())
+def test_dask_leaves_what_a_sequential_run_leaves(case: Any) -> None:
+    assert outcome(RUNNERS["dask"](), case) == outcome(SequentialRunner(), case)
+
+
 class Confirming(InPlace):
     def confirm(self) -> None:
         Path(f"{self._filepath}.confirmed").write_text("yes")
@@ -163,7 +174,7 @@ def test_hooks_work_where_the_node_runs(runner: Any, tmp_path: Path) -> None:
         "loaded-a-a(raw)",
         "error-no",
     } <= told.keys()
-    assert (told["node-a"] != os.getpid()) == isinstance(runner, ParallelRunner)
+    assert (told["node-a"] != os.getpid()) == isinstance(runner, APART)
     assert told["saved-a-a(raw)"] == os.getpid()
 
 
@@ -205,7 +216,7 @@ def test_a_store_elsewhere_is_written_by_the_worker_and_committed_here(runner: A
     catalog = DataCatalog.from_config({"a": entry})
     catalog["raw"] = "x"
     runner.run(graph("raw -> a"), catalog)
-    if not isinstance(runner, ParallelRunner):  # the memory of another process is another store
+    if not isinstance(runner, APART):  # the memory of another process is another store
         assert catalog.load("a") == "a(x)"
     assert not catalog.ledger.marks().begun
 
@@ -345,8 +356,13 @@ def test_events_say_which_worker_it_was(runner: Any) -> None:
     plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
     runner.run_plan(plan, catalog, Surroundings("r", listeners=(events.append,)))
     (worker,) = [event.worker for event in events if isinstance(event, NodeFinished)]
-    prefix = {"SequentialRunner": "", "ThreadRunner": "incremental-worker-1", "ParallelRunner": "process-1"}
-    assert worker == prefix[type(runner).__name__]
+    prefix = {
+        "SequentialRunner": "",
+        "ThreadRunner": "incremental-worker-1",
+        "ParallelRunner": "process-1",
+        "DaskRunner": "tcp://127.0.0.1:",
+    }
+    assert worker.startswith(prefix[type(runner).__name__])
 
 
 @pytest.fixture(scope="module")
