@@ -151,6 +151,13 @@ def _nodes(run: RunRecord) -> str:
 
 
 def _asked(request: Mapping[str, Any]) -> str:
+    try:
+        return _request_text(request)
+    except (TypeError, AttributeError, ValueError):
+        return "cannot be read: the record is damaged"
+
+
+def _request_text(request: Mapping[str, Any]) -> str:
     """Return a request as the options that ask for it."""
     words = [f"pipelines {listed(request.get('pipeline_names') or ['__default__'])}"]
     selection = request.get("selection") or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
@@ -159,5 +160,7 @@ class Publisher:
         try:
             found = os.stat(location)  # noqa: PTH116
         except OSError:
+            return Output(name, location, version)
+        if not stat.S_ISREG(found.st_mode):  # a folder, of versions or of parts: its own size says nothing
             return Output(name, location, version)
         return Output(name, location, version, found.st_size, found.st_mtime_ns, found.st_ino)

@@ -196,9 +196,15 @@ class Execution:
         assert full is not None, "a run without a row"
         if not request.names_nothing:
             return request, full.owed
+        try:
+            before = Request.from_dict(full.request)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SessionError(
+                f"what run {last.run_id} was asked for cannot be read from its record; "
+                "name what to run, with --resume or without"
+            ) from error
         if not full.has_plan:  # it was killed before it had one: plan what it was asked for
-            return Request.from_dict(full.request), ()
-        before = Request.from_dict(full.request)
+            return before, ()
         resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
         return resumed, full.owed
 

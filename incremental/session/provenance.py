@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.secrets import mask_argv, mask_parameters
+from incremental.secrets import as_text, mask_argv, mask_parameters
 from incremental.state.liveness import birth_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def circumstances(context: Context, runner: object) -> dict[str, Any]:
     return {
         "command": scrub_all(mask_argv(sys.argv, context.private_parameters)),
         "user": username(),
-        "runner": repr(runner),
+        "runner": context.redactor.scrub(as_text(runner)),
         "python": ".".join(map(str, sys.version_info[:3])),
         "incremental": __version__,
         "process": birth_of(os.getpid()),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST = 1e18  # no time span and no size is as large
+_LATEST = 253_402_300_800.0  # the end of the year 9999, in seconds since the epoch
+
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
@@ -265,7 +268,7 @@ def _with_steps(run: RunRecord, connection: sqlite3.Connection) -> RunRecord:
     begun = "running" if run.status == "running" else "interrupted"
     steps = []
     for row in connection.execute(_STEPS, {"run": run.run_id}):
-        step = StepRecord(*row)
+        step = _step(row)
         if step.status == "planned" and step.started is not None:
             step = dataclasses.replace(step, status=begun)
         steps.append(step)
@@ -295,9 +298,36 @@ def _record(row: tuple[Any, ...]) -> RunRecord:
         status = "interrupted"
     planned, done = counts
     return RunRecord(
-        run_id, session_id, status, float(started), None if ended is None else float(ended),
-        _mapping(request), int(skipped), error, (), about, (planned, done), pid, host,
+        str(run_id), session_id, str(status), _moment(started), None if ended is None else _moment(ended),
+        _mapping(request), int(skipped), _word(error), (), about, (planned, done), int(pid), str(host),
     )  # fmt: skip
+
+
+def _step(row: tuple[Any, ...]) -> StepRecord:
+    """Return a step; of a damaged one what can be read."""
+    node, reason, status, started, *figures, worker, attempt, error = row
+    seconds, load, compute, save, bytes_in, bytes_out = map(_number, figures)
+    return StepRecord(
+        str(node), str(reason), str(status), _number(started, _LATEST), seconds, load, compute, save,
+        bytes_in, bytes_out, _word(worker), _number(attempt), _word(error),
+    )  # fmt: skip
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: Any, most: float = _MOST) -> Any:
+    """Return a number of a record, None where it is none that can be: a damaged record may hold anything."""
+    return value if isinstance(value, int | float) and abs(value) < most else None
+
+
+def _moment(value: Any) -> float:
+    """Return seconds since the epoch. Raises ValueError where it is no moment."""
+    moment: float | None = _number(value, _LATEST)
+    if moment is None:
+        raise ValueError(f"{value!r} is no moment")
+    return moment
 
 
 def _mapping(text: str) -> dict[str, Any]:

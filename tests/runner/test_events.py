@@ -9,7 +9,7 @@ import pytest
 from graphs import graph
 
 from incremental.events import NodeFailed, NodeFinished
-from incremental.io import AbstractDataset, CachedDataset, DataCatalog
+from incremental.io import AbstractDataset, CachedDataset, DataCatalog, Version
 from incremental.io.files.formats import TextDataset
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -69,6 +69,13 @@ def test_bytes_are_unknown_where_a_dataset_has_no_file(tmp_path: Path) -> None:
     raw = TextDataset(filepath=str(tmp_path / "raw.txt"))
     found = told(graph("raw, table -> made"), DataCatalog({"raw": raw, "table": Table(), "made": Table()}))
     assert (found["made"].bytes_in, found["made"].bytes_out) == (None, None)
+
+
+def test_the_size_of_a_folder_of_versions_is_never_taken_for_that_of_the_data(tmp_path: Path) -> None:
+    made = TextDataset(filepath=str(tmp_path / "made.txt"), version=Version(None, None))
+    found = told(graph("a -> made; made -> b"), DataCatalog({"a": "x", "made": made}))
+    assert found["made"].bytes_out in (None, len("made(x)"))
+    assert found["b"].bytes_in == len("made(x)")
 
 
 def test_what_a_cached_dataset_keeps_is_not_read_again(tmp_path: Path) -> None:
