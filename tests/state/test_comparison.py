@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incremental.render.comparison import comparison_document, comparison_text
@@ -138,9 +138,11 @@ STEPS = st.lists(
         bytes_in=st.none() | st.integers(0, 9),
     ),
     unique_by=lambda step: step.node,
+    max_size=6,
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(STEPS, STEPS)
 def test_law_what_is_slower_one_way_is_faster_the_other_way(
     one: list[StepRecord], two: list[StepRecord]
