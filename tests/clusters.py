@@ -11,6 +11,8 @@ from typing import Any
 def client() -> Any:
     from distributed import Client, LocalCluster
 
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50)
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+    )
     atexit.register(cluster.close)
     return Client(cluster, set_as_default=False)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
 _CLOSING = 1.0  # seconds that a client, or a cluster of ours, has to end
+_SILENT = logging.CRITICAL + 1
+_CONNECTING = 10  # seconds
 _NANNY = "distributed.nanny"
 _EXIT = re.compile(r"Worker process (\d+) (?:was killed by signal (\d+)|exited with status (\d+))")
 _MISSING = "Dask is not installed; pip install 'incremental-engine[dask]'"
@@ -140,15 +142,19 @@ class Site:
 
 
 class Obituary(logging.Filter):
-    """Reads in the log of the nannies how worker processes ended, which they tell nobody else."""
+    """Reads in the log of the nannies how worker processes ended, which they tell nobody else.
+
+    As long as it reads, Dask logs nothing: what becomes of a cluster of ours is for the run to tell.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._codes: dict[int, int] = {}
-        self._logger = logging.getLogger(_NANNY)
-        self._level = self._logger.level
-        self._logger.setLevel(logging.INFO)
-        self._logger.addFilter(self)
+        self._loggers = {logging.getLogger("distributed"): _SILENT, logging.getLogger(_NANNY): logging.INFO}
+        self._levels = {logger: logger.level for logger in self._loggers}
+        for logger, level in self._loggers.items():
+            logger.setLevel(level)
+        logging.getLogger(_NANNY).addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Note an end; nothing of it is logged, since the run tells it."""
@@ -167,8 +173,9 @@ class Obituary(logging.Filter):
 
     def close(self) -> None:
         """Leave the log as it was."""
-        self._logger.removeFilter(self)
-        self._logger.setLevel(self._level)
+        logging.getLogger(_NANNY).removeFilter(self)
+        for logger, level in self._levels.items():
+            logger.setLevel(level)
 
 
 def open_site(client: Client | None, address: str | None, arguments: Mapping[str, Any]) -> Site:
@@ -190,7 +197,7 @@ def open_site(client: Client | None, address: str | None, arguments: Mapping[str
         return Site(Client(client.scheduler.address, security=client.security, set_as_default=False))
     if address is not None:
         try:
-            return Site(Client(address, set_as_default=False))
+            return Site(Client(address, set_as_default=False, timeout=_CONNECTING))
         except (OSError, ValueError) as error:
             raise RunError(f"no Dask scheduler answers at {address!r}: {error}") from error
     obituary = Obituary()
@@ -218,7 +225,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "threads_per_worker": 1,
     "processes": True,
     "dashboard_address": "127.0.0.1:0",  # the usual port may be taken
-    "silence_logs": logging.CRITICAL,
+    "silence_logs": _SILENT,
     "scheduler_kwargs": {"allowed_failures": 0},  # the run's own policy says what runs again
 }
 
