@@ -6,6 +6,7 @@ from threading import RLock
 from typing import Any
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import size_read
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
 from incremental.io.memory import UNSET, CopyMode, MemoryDataset
 
@@ -84,6 +85,10 @@ class CachedDataset(AbstractDataset[Any, Any]):
         """Return the version that the wrapped dataset writes."""
         resolve = getattr(self._dataset, "resolve_save_version", None)
         return None if resolve is None else resolve()
+
+    def size_read(self, version: str | None = None) -> int | None:
+        """Return how many bytes ``load`` reads from storage: none once the data is kept."""
+        return 0 if self._cache.exists() else size_read(self._dataset, version)
 
     def _load(self) -> Any:
         with self._lock:

@@ -158,7 +158,8 @@ class Loop:
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
         nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor, nodes)
+        hooks, measures = around.hooks, bool(around.listeners)
+        return Worker(catalog, around.run_id, hooks, around.is_async, self._executor, nodes, measures)
 
     def _go_through(self) -> None:
         try:
@@ -281,7 +282,7 @@ class Loop:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
-        self._tell(NodeFailed, node.name, error)
+        self._tell(NodeFailed, node.name, error, attempt)
 
     def _note_restart(self, node: Node, error: BaseException) -> None:
         """Tell that an executor runs a node again by itself, and announce what it writes once more."""
@@ -306,7 +307,7 @@ class Loop:
             if finished.kept:
                 self._memory.put_kept(finished.kept)
         outcome.attempt = self._failures.attempt_of(node)
-        self._publisher.publish(node, outcome, self._publisher.persistent(node))
+        bytes_out = self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
@@ -319,7 +320,8 @@ class Loop:
         self._remade.discard(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
-            self._tell(NodeFinished, node.name, outcome.started, *seconds, finished.worker)
+            about = (finished.worker, self._failures.attempt_of(node), outcome.bytes_in, bytes_out)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds, *about)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

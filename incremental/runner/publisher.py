@@ -89,13 +89,17 @@ class Publisher:
         except (LedgerError, OSError) as error:  # the node's own failure is what the user is to hear of
             logger.warning("outputs of node %r count as incomplete from now on: %s", node.name, error)
 
-    def publish(self, node: Node, outcome: Outcome, persistent: Collection[str]) -> None:
+    def publish(self, node: Node, outcome: Outcome, persistent: Collection[str]) -> int | None:
         """Make everything that a node saved visible and commit it as one.
 
         Where anybody may have read an earlier content, or several outputs must appear together, the
         ledger hears of it first: a kill in between leaves them ``incomplete``, never half new and believed.
+
+        Returns:
+            How many bytes were written to storage, None where that is not known.
         """
         reads = self._reads(node)
+        written: int | None = 0
         if persistent:
             self._publish_staged(node, outcome)
             for name in outcome.versions:  # saved by another process: what ours knew of it is old
@@ -104,6 +108,8 @@ class Publisher:
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
             generation = self._ledger.commit(self._run_id, node.name, outputs, others)
+            sizes = [output.size for output in outputs]
+            written = None if None in sizes else sum(sizes)  # type: ignore[arg-type]  # no None in it
             for output in outputs:
                 self._generations[output.location] = generation
                 self._digests[output.location] = output.version, output.digest
@@ -112,6 +118,7 @@ class Publisher:
         for name in node.writes:
             if name not in persistent:
                 self._lineage[base_name(name)] = reads
+        return written
 
     def _publish_staged(self, node: Node, outcome: Outcome) -> None:
         replaced = [

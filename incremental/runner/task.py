@@ -12,6 +12,7 @@ from incremental.errors import DatasetError, HookError
 from incremental.executors.base import Answer, leave
 from incremental.io.memory import copied
 from incremental.runner.memory import load_unchanged, named
+from incremental.runner.sizes import bytes_read
 from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Outcome:
     """What the node, a dataset or a hook raised; an interrupt too."""
     trace: Trace | None = None
     """Where it was raised, told by workers that share no memory with us."""
+    bytes_in: int | None = None
+    """The size of what was loaded from storage, where somebody wants to know and it is cheap to tell."""
     started: float = 0.0
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -97,6 +100,7 @@ class Worker:
         executor: where this works. In another process than the driver, which then has to be told
             what it would else see: versions, frames; perhaps with values that stay there.
         nodes: what tasks name, by name, where they travel without their node.
+        measures: whether somebody wants to know how much is read.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Worker:
         is_async: bool = False,
         executor: Executor[Any] | None = None,
         nodes: Mapping[Any, Node] | None = None,
+        measures: bool = False,
     ) -> None:
         self._catalog = catalog
         self._run_id = run_id
@@ -116,6 +121,7 @@ class Worker:
         self._keeps = executor is not None and executor.keeps_values
         self._copies = executor is not None and executor.shares_kept
         self._nodes = nodes
+        self._measures = measures
         self._tells_saved = _tells_saved(hooks)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -144,6 +150,8 @@ class Worker:
     def _run(self, task: Task, kept: Mapping[str, Any]) -> Outcome:
         outcome = Outcome(started=time.time())
         try:
+            if self._measures:
+                outcome.bytes_in = bytes_read(self._catalog, task, kept)
             begin = time.perf_counter()
             inputs = self._load_inputs(task, kept)
             if self._hooks is not None:

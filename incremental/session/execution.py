@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
-from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts, locate_all
 from incremental.secrets import mask_argv
+from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
-from incremental.state.history import RunRecord, StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from incremental.runner import RunResult
     from incremental.session.context import Context
     from incremental.session.sealed import Sealed
-    from incremental.state import Claims, FileLedger, History, Marks
+    from incremental.state import Claims, FileLedger, History, Marks, RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +107,10 @@ class Execution:
         asked = request
         request, owed = self._resumed(request, wait=wait)
         selected = self.select(request)
-        ids = begin() if self._hooks is not None else None
-        catalog = self._context.create_catalog(ids and ids[1], request.load_versions)
-        about = self._run_params(asked, runner, ids and ids[1])
+        recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
+        run_id = None if recorder is None else recorder.run_id
+        catalog = self._context.create_catalog(run_id, request.load_versions)
+        about = self._run_params(asked, runner, run_id)
         self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
         try:
             survey = locate_all(selected.pipeline, catalog)
@@ -120,14 +120,20 @@ class Execution:
                 runner.check_plan(prepared.plan, catalog)
                 if sealed is not None:
                     _check_sealed(sealed, prepared.plan)
-                if ids is None:
-                    ids = begin()
-                    catalog = self._context.create_catalog(ids[1], request.load_versions)
+                if recorder is None:
+                    recorder = self._recorder(begin(), asked, runner)
+                    catalog = self._context.create_catalog(recorder.run_id, request.load_versions)
                     prepared = replace(prepared, catalog=catalog)
+                recorder.plan(prepared.plan)
                 running = [step.node for step in prepared.plan.running]
-                claim.settle(ids[1], _outputs(running, survey.locations))
-                result = self._carry_out(prepared, runner, ids, asked, listeners)
-        except Exception as error:
+                claim.settle(recorder.run_id, _outputs(running, survey.locations))
+                result = self._carry_out(prepared, runner, recorder, listeners)
+        except BaseException as error:
+            if recorder is not None:
+                is_failure = isinstance(error, Exception)
+                recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
+            if not isinstance(error, Exception):
+                raise
             self._call(
                 "on_pipeline_error",
                 error=error,
@@ -180,56 +186,29 @@ class Execution:
         self._call("after_plan_created", plan=plan, catalog=survey.catalog)
         return Prepared(plan, survey.catalog, marks)
 
+    def _recorder(self, ids: tuple[str, str], request: Request, runner: AbstractRunner) -> Recorder:
+        return Recorder(self._history, self._context, ids, request, runner)
+
     def _carry_out(
         self,
         prepared: Prepared,
         runner: AbstractRunner,
-        ids: tuple[str, str],
-        request: Request,
+        recorder: Recorder,
         listeners: Iterable[Listener],
     ) -> RunResult:
-        plan = prepared.plan
-        session_id, run_id = ids
-        steps = tuple(
-            StepRecord(step.node.name, "; ".join(map(str, step.reasons)), "planned") for step in plan.running
-        )
-        record = RunRecord(
-            run_id, session_id, "running", time.time(), None,
-            {**request.as_dict(), "env": self._context.env}, len(plan.skipped), None, steps,
-        )  # fmt: skip
-        self._history.start(record)
         around = Surroundings(
-            run_id,
+            recorder.run_id,
             self._hooks,
             self._ledger,
             prepared.marks,
-            (self._note(run_id), *listeners),
+            (recorder, *listeners),
             pickle_by_value=pickle_by_value,
             sources=self._sources,
             seconds_by_node=self._history.seconds_by_node(),
         )
-        try:
-            result = runner.run_plan(plan, prepared.catalog, around)
-        except Exception as error:
-            self._history.end(run_id, "failed", self._context.redactor.scrub(str(error)))
-            raise
-        except BaseException:
-            self._history.end(run_id, "interrupted")
-            raise
-        self._history.end(run_id, "succeeded")
+        result = runner.run_plan(prepared.plan, prepared.catalog, around)
+        recorder.end("succeeded")
         return result
-
-    def _note(self, run_id: str) -> Callable[[Event], None]:
-        """Return a listener that keeps the history of a run."""
-
-        def note(event: Event) -> None:
-            if isinstance(event, NodeFinished):
-                step = StepRecord(event.node, "", "done", event.started, event.seconds)
-                self._history.note(run_id, step)
-            elif isinstance(event, NodeFailed):
-                self._history.note(run_id, StepRecord(event.node, "", "failed"))
-
-        return note
 
     def _resumed(self, request: Request, *, wait: bool = False) -> tuple[Request, tuple[str, ...]]:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
@@ -238,7 +217,7 @@ class Execution:
         if wait:
             self._wait_for_the_last_run()
         last, owed = self._unfinished()
-        if last is None or not owed:
+        if last is None or (last.has_plan and not owed):
             return request, ()
         before = last.request.get("env")
         if before != self._context.env:
@@ -248,8 +227,11 @@ class Execution:
             )
         if not request.names_nothing:
             return request, owed
+        asked = _asked(last)
+        if not last.has_plan:  # it was killed before it had one: plan what it was asked for
+            return asked, ()
         resumed = replace(
-            Request.from_dict(last.request),
+            asked,
             only_missing_outputs=True,
             propagate=request.propagate,
             resume=True,
@@ -282,7 +264,7 @@ class Execution:
 
     def _command(self) -> str:
         """Return the command line of this process as other runs may be told of it."""
-        program, *arguments = mask_argv(sys.argv or [""])
+        program, *arguments = mask_argv(sys.argv or [""], self._context.private_parameters)
         name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
         return self._context.redactor.scrub(shlex.join([name, *arguments]))
 
@@ -313,6 +295,17 @@ class Execution:
     def _call(self, hook: str, **arguments: Any) -> None:
         if self._hooks is not None:
             getattr(self._hooks.hook, hook)(**arguments)
+
+
+def _asked(run: RunRecord) -> Request:
+    """Return what a run was asked for. Raises SessionError when its record cannot be read."""
+    try:
+        return Request.from_dict(run.request)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SessionError(
+            f"what run {run.run_id} was asked for cannot be read from its record; "
+            "name what to run, with --resume or without"
+        ) from error
 
 
 def configuration_digest(context: Context) -> str:

@@ -55,7 +55,8 @@ class Session:
         self._closed = False
         root = project.project.path
         self._ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=project.is_durable)
-        self._record = SessionRecord(project.project, env, self._runtime_params)
+        private = tuple(project.settings.PRIVATE_PARAMETERS)
+        self._record = SessionRecord(project.project, env, self._runtime_params, private)
 
     @classmethod
     def create(
@@ -318,27 +319,21 @@ class Session:
             begun.append(self.history.claim() if self._record.has_runs else self.session_id)
             return self.session_id, begun[0]
 
-        executed = skipped = 0
-        status = "failed"
         try:
-            result = self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
-            status, executed, skipped = "succeeded", len(result.executed), len(result.skipped)
-            return result
+            return self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
         except Exception as error:
             if begun:
                 self._record.note_error(error, self._scrub)
             raise
-        except BaseException:
-            status = "interrupted"
-            raise
         finally:
             if begun:
-                self._record.note_run(begun[0], status, executed, skipped)
+                self._record.has_runs = True
                 self._save_record()
 
     def _save_record(self) -> None:
         if self._save_on_close:
-            self.store.save(self._record.as_dict(self.session_id))
+            runs = self.history.of_session(self.session_id)
+            self.store.save(self._record.as_dict(self.session_id, runs))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -368,6 +363,7 @@ class Session:
             catalog_class=settings.DATA_CATALOG_CLASS,
             durable=self._loaded.is_durable,
         )
+        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         if self._hooks is not None:
             self._hooks.hook.after_context_created(context=context)
         return context

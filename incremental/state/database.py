@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from incremental.errors import LedgerError
 from incremental.state import seals
+from incremental.state.private import make_private_folder, refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,6 +183,8 @@ def is_damage(error: Exception) -> bool:
 
 
 def _opened_whole(path: Path) -> sqlite3.Connection:
+    for companion in _companions(path):
+        refuse_link(companion)  # SQLite would write through it
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
@@ -279,14 +282,9 @@ def _set_aside(path: Path) -> None:
     logger.warning("the ledger was damaged: set aside as %s, a new one begins", damaged)
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder that only the user may enter and that git leaves alone, if it is not there."""
-    if folder.is_dir():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
+def _companions(path: Path) -> tuple[Path, ...]:
+    """Return the files that SQLite puts beside a database."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
 
 
 def _journal(path: Path) -> Path:

@@ -136,6 +136,8 @@ COMMANDS = {
     "runs as JSON": "runs --json",
     "runs show": "runs show {run}",
     "runs show as JSON": "runs show {run} --json",
+    "runs diff": "runs diff {run} last",
+    "runs diff as JSON": "runs diff {run} last --json",
     "catalog list": "catalog list --json",
     "catalog describe": "catalog describe vault",
     "catalog describe inline": "catalog describe inline --json",

@@ -8,6 +8,7 @@ import os
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import size_of_file
 from incremental.io.dataset import ChunkStage, In, Out, Staged, Version, refuse_none
 from incremental.io.files.digests import digest_of
 from incremental.io.files.staging import is_staging_name
@@ -145,6 +146,14 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         if self._saves_otherwise():
             return None
         return FileChunks(self._begin_save, self._write_chunk, self._save_failure)
+
+    def size_read(self, version: str | None = None) -> int | None:
+        """Return how many bytes ``load`` reads; ``None`` where the file is not on the local disk."""
+        if self._protocol != "file":
+            return None
+        return size_of_file(
+            self._path_of((version or self.resolve_load_version()) if self._version else None)
+        )
 
     def _save(self, data: In) -> None:
         try:
