@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: help demo test test-all lint bench mutation clean
+.PHONY: help demo test test-all trials lint bench mutation mutation-trust clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -19,6 +19,9 @@ test: $(VENV)/.test  ## the test suite with line coverage
 test-all: $(VENV)/.test  ## also the long runs
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
+trials: $(VENV)/.test  ## kill workers and interrupt runs, each 100 times (or TRIALS=n)
+	TRIALS=$(or $(TRIALS),100) $(BIN)/python -m pytest -q -m trials
+
 lint: $(VENV)/.lint  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,7 +31,11 @@ bench: $(VENV)/.demo  ## measure beside Kedro 1.7, which gets an environment of 
 	$(BIN)/python benchmarks/run.py
 
 mutation: $(VENV)/.mutation  ## break the planner in every small way and see whether a test notices
-	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run
+	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.planner*"
+	$(BIN)/python -m mutmut results
+
+mutation-trust: $(VENV)/.mutation  ## the same for ledger and staging
+	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.state*" "incremental.io.files*"
 	$(BIN)/python -m mutmut results
 
 clean:  ## remove environments and caches

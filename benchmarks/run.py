@@ -9,6 +9,7 @@ import cold_start
 import executors
 import node_overhead
 import plan_noop
+import trust
 from budgets import ABOVE_FLOOR, BUDGETS, RATIOS
 from harness import HERE, Row, header
 
@@ -16,7 +17,7 @@ from harness import HERE, Row, header
 def main() -> None:
     """Measure, print and write the table."""
     header()
-    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows(), *executors.rows()]
+    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows(), *executors.rows(), *trust.rows()]
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     (results / "rows.json").write_text(json.dumps([row.as_dict() for row in found], indent=1))

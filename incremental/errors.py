@@ -21,6 +21,7 @@
     ├── ConfigError                       configuration: file, line, word, remedy
     │   └── MissingConfigError            (SessionError, KeyError) no file for what was asked
     ├── SessionError                      a session that cannot start or run
+    │   ├── ClaimError                    another run writes what this one would
     │   └── ProjectError                  pyproject.toml, settings, registry
     ├── LedgerError                       the record under .incremental/ cannot be used
     ├── HookError                         a hook that cannot be registered
@@ -121,6 +122,10 @@ class MissingConfigError(ConfigError, SessionError, KeyError):
 
 class ProjectError(SessionError):
     """A project's pyproject.toml, settings or registry cannot be used."""
+
+
+class ClaimError(SessionError):
+    """Another run writes what this one would, or nobody can tell."""
 
 
 class LedgerError(IncrementalError):

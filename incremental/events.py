@@ -48,6 +48,12 @@ class NodeFinished:
     save_seconds: float
     worker: str = ""
     """Which worker ran it; empty for the thread of the runner itself."""
+    attempt: int = 1
+    """The one that succeeded, counted from 1."""
+    bytes_in: int | None = None
+    """Read from storage: the size of what was loaded; None where that is not known."""
+    bytes_out: int | None = None
+    """Written to storage; None where that is not known."""
 
     @property
     def seconds(self) -> float:
@@ -61,6 +67,8 @@ class NodeFailed:
 
     node: str
     error: BaseException
+    attempt: int = 1
+    """The last one, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from incremental.cli.interrupts import Interrupted
+from incremental.cli.interrupts import Interrupted, interruptible
 from incremental.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt comes out as itself, which click would reword."""
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with interruptible(), contextlib.redirect_stdout(sys.stderr):
                 return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise Interrupted(error) from error

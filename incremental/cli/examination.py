@@ -1,20 +1,18 @@
-"""The examinations behind ``doctor``: each looks at one thing and says what it found. None repairs."""
+"""The examinations behind ``doctor``: of the installation and of what the project says. None repairs."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from incremental.cli.opening import opened
 from incremental.errors import IncrementalError
 from incremental.render.checks import Check
-from incremental.render.text import count
+from incremental.render.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from incremental.cli.call import Call
     from incremental.session import Session
@@ -24,11 +22,12 @@ DISTRIBUTION = "incremental-engine"
 _OTHER = "incremental"
 _NEEDS = {"pandas.CSVDataset": ("pandas",), "pandas.ParquetDataset": ("pandas", "pyarrow")}
 _EXTRAS = {"pandas": "pandas", "pyarrow": "parquet", "s3fs": "s3"}
+_REQUIREMENT = re.compile(r"\A([\w.-]+)[^;]*?(?:>=([\d.]+))?[^;]*(;.*)?\Z")
 
 
 def examine(call: Call, options: Mapping[str, Any]) -> list[Check]:
-    """Look at installation and project; a fault in one does not hide another."""
-    return [_python(), _distribution(), *_project(call, options)]
+    """Look at installation, project, folder and outputs; a fault in one does not hide another."""
+    return [_python(), _distribution(), *_dependencies(), *_project(call, options)]
 
 
 def _python() -> Check:
@@ -59,17 +58,56 @@ def _distribution() -> Check:
     )
 
 
+def _dependencies() -> Iterator[Check]:
+    """Look whether what this distribution requires is there, and new enough."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    try:
+        wanted = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:  # run from its source
+        return
+    for match in filter(None, map(_REQUIREMENT.match, wanted)):
+        name, least, condition = match[1], match[2] or "0", match[3]
+        if condition:  # extras, and what only an older Python needs
+            continue
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = ""
+        if not found or _numbers(found) < _numbers(least):
+            what = f"{name} {found} is too old" if found else f"{name} is not installed"
+            yield Check("dependency", what, f"pip install '{name}>={least}'", healthy=False)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
 def _project(call: Call, options: Mapping[str, Any]) -> Iterator[Check]:
+    from incremental.cli.folder_examination import examine_folder
+    from incremental.cli.output_examination import examine_outputs
+
     try:
         with opened(call, options, needs_config=False) as session:
             yield Check("project", str(session.project.file or session.project.path))
-            yield from (
-                check
-                for examination in (_pipelines, _ledger, _configuration)
-                for check in examination(session)
-            )
+            yield from _guarded("pipelines", _pipelines, session)
+            yield from _guarded("folder", examine_folder, session)
+            faults = list(_guarded("configuration", _configuration, session))
+            yield from faults
+            if all(each.healthy for each in faults):
+                yield from _guarded("outputs", examine_outputs, session)
     except IncrementalError as error:
         yield _fault("project", error, "")
+
+
+def _guarded(
+    subject: str, examination: Callable[[Session], Iterator[Check]], session: Session
+) -> Iterator[Check]:
+    """Yield what an examination finds; one that breaks off is a finding too."""
+    try:
+        yield from examination(session)
+    except (IncrementalError, OSError) as error:
+        yield _fault(subject, error, "")
 
 
 def _pipelines(session: Session) -> Iterator[Check]:
@@ -78,26 +116,10 @@ def _pipelines(session: Session) -> Iterator[Check]:
     except IncrementalError as error:
         yield _fault("pipelines", error, "correct the module that the message names")
         return
-    yield Check("pipelines", ", ".join(names) or "none registered")
-
-
-def _ledger(session: Session) -> Iterator[Check]:
-    path = session.project.path / ".incremental" / "ledger.sqlite"
-    if not path.exists():
-        yield Check("ledger", "none yet; the first run makes it")
-        return
-    try:
-        _touch(path)
-        yield Check("ledger", count(len(session.history.runs()), "run"))
-    except (IncrementalError, OSError, sqlite3.Error) as error:
-        yield _fault("ledger", f"{path}: {error}", "move the file away: outputs stay, the history is lost")
-
-
-def _touch(path: Path) -> None:
-    """Read what every database can be asked, without a trace: reading runs takes a damaged file for none."""
-    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if names:
+        yield Check("pipelines", listed(names))
+    else:
+        yield Check("pipelines", "none registered", "return one from register_pipelines()")
 
 
 def _configuration(session: Session) -> Iterator[Check]:
@@ -106,28 +128,46 @@ def _configuration(session: Session) -> Iterator[Check]:
     except IncrementalError as error:
         yield _fault("configuration", error, "correct the file and line that the message names")
         return
-    entries = {name: catalog.config_resolver.entry(name) for name in catalog.config_resolver}
-    entries.update(catalog.config_resolver.pattern_configs())
-    yield Check("configuration", f"{len(entries):,} catalog entries")
-    yield from _types(entries)
+    resolver = catalog.config_resolver
+    entries = {name: entry for name in resolver if (entry := resolver.entry(name)) is not None}
+    patterns = resolver.pattern_configs()
+    yield Check("configuration", f"{len(entries) + len(patterns):,} catalog entries")
+    unusable = set()
+    for check, kind in _types({**entries, **patterns}):
+        unusable.add(kind)
+        yield check
+    for name, entry in entries.items():
+        if str(entry["type"]) in unusable:
+            continue
+        try:
+            catalog.get(name)
+        except IncrementalError as error:
+            yield _fault(f"dataset {name}", error, "correct its entry in the catalog")
+    yield from _packages({**entries, **patterns})
 
 
-def _types(entries: Mapping[str, Any]) -> Iterator[Check]:
-    """Look whether the classes of the catalog can be imported, and the packages that they need."""
-    from importlib.util import find_spec
-
+def _types(entries: Mapping[str, Any]) -> Iterator[tuple[Check, str]]:
+    """Look whether the classes of the catalog can be imported; yield each that cannot with its type."""
     from incremental.errors import DatasetError
     from incremental.io.catalog.types import find_class
 
     kinds: dict[str, str] = {}
     for name, entry in entries.items():
         kinds.setdefault(str(entry["type"]), name)
-    needed: dict[str, str] = {}
     for kind, name in sorted(kinds.items()):
         try:
             find_class(entries[name]["type"], entries[name].keys())
         except DatasetError as error:
-            yield _fault(f"dataset {name}", error, "correct its type in the catalog, or install its package")
+            remedy = "correct its type in the catalog, or install its package"
+            yield _fault(f"dataset {name}", error, remedy), kind
+
+
+def _packages(entries: Mapping[str, Any]) -> Iterator[Check]:
+    """Look whether the packages that the catalog needs are installed."""
+    from importlib.util import find_spec
+
+    needed: dict[str, str] = {}
+    for kind in sorted({str(entry["type"]) for entry in entries.values()}):
         for package in _NEEDS.get(kind, ()):
             needed.setdefault(package, kind)
     for package in _file_systems(entries):

@@ -5,6 +5,7 @@ from __future__ import annotations
 DONE = 0
 """Done, or nothing to do."""
 NODE_FAILED = 1
+"""A node failed, or ``verify`` found damage."""
 WRONG_USE = 2
 """Wrong use, configuration or plan; nothing ran."""
 WORK_TO_DO = 3

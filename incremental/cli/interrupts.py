@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_CODES: dict[int, int] = {signal.SIGINT: exit_codes.INTERRUPTED, signal.SIGTERM: exit_codes.TERMINATED}
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
@@ -30,17 +33,33 @@ class Interrupted(BaseException):
         )
 
 
+def leave_at_once() -> None:
+    """Have Ctrl-C and SIGTERM end this process quietly, with their exit code: there is nothing to clean up.
+
+    It holds before a command begins and after it has ended; what is ignored stays ignored.
+    """
+    for number in _CODES:
+        if _is_heard(number):
+            signal.signal(number, _leave_at_once)
+
+
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Have SIGTERM raise Terminated; outside the main thread, where Python allows no handler, do nothing."""
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt, and SIGTERM Terminated, until this ends.
+
+    Outside the main thread, where Python allows no handler, nothing changes.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise)
+    before = {number: signal.getsignal(number) for number in _CODES if _is_heard(number)}
     try:
+        for number in before:
+            signal.signal(number, _raise)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def leave(code: int) -> NoReturn:
@@ -57,5 +76,14 @@ def leave(code: int) -> NoReturn:
     _exit(code)
 
 
+def _is_heard(number: int) -> bool:
+    """Whether a signal is ours to handle: not ignored, as in a background job, nor handled in C."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _leave_at_once(number: int, frame: FrameType | None) -> None:
+    _exit(_CODES[number])

@@ -11,7 +11,7 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.call import Call
 from incremental.cli.commands import LazyGroup, common, examples
-from incremental.cli.interrupts import leave, terminable
+from incremental.cli.interrupts import leave
 from incremental.cli.output import Output
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ _COMMANDS = {
     "plan": ("incremental.cli.plan:plan", "Show what would run, and why."),
     "run": ("incremental.cli.run:run", "Run a pipeline, or the part of it that is missing."),
     "why": ("incremental.cli.why:why", "Explain one node or dataset."),
-    "runs": ("incremental.cli.runs:runs", "List past runs, show one."),
+    "adopt": ("incremental.cli.adopt:adopt", "Record outputs that are there as they are."),
+    "verify": ("incremental.cli.verify:verify", "Read outputs again, and repair what is damaged."),
+    "runs": ("incremental.cli.runs:runs", "List past runs, show one, compare two."),
     "catalog": ("incremental.cli.catalog:catalog", "List datasets, describe one."),
     "pipelines": ("incremental.cli.pipelines:pipelines", "List pipelines, describe one."),
     "clean": ("incremental.cli.clean:clean", "Remove what killed runs left, old versions, old history."),
@@ -43,10 +45,8 @@ def invoke(arguments: Sequence[str]) -> int:
     call = Call(Output(sys.stdout, sys.stderr, os.environ))
     call.as_json = "--json" in arguments  # an error before click has read the option is a document, too
     try:
-        with terminable():
-            code: Any = group.main(
-                list(arguments) or ["--help"], PROGRAM, _COMPLETE, standalone_mode=False, obj=call
-            )
+        words = list(arguments) or ["--help"]
+        code: Any = group.main(words, PROGRAM, _COMPLETE, standalone_mode=False, obj=call)
     except BaseException as error:
         if isinstance(error, SystemExit) and _is_clicks_own(error):
             raise

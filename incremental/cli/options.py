@@ -152,6 +152,19 @@ def opening(command: Decorated) -> Decorated:
     return _with(click.argument("file", type=OneFile(), required=False)(command), _OPENING)
 
 
+def configured(command: Decorated) -> Decorated:
+    """Give a command the options that say with which configuration, without FILE."""
+    return _with(command, _OPENING)
+
+
+def outputs_argument(command: Decorated) -> Decorated:
+    """Give a command the names of outputs to look at."""
+    argument = click.argument(
+        "datasets", metavar="[DATASET]...", nargs=-1, shell_complete=_complete("dataset")
+    )
+    return argument(command)
+
+
 def _with(command: Decorated, options: tuple[Any, ...]) -> Decorated:
     for option in reversed(options):
         command = option(command)

@@ -15,6 +15,7 @@ from incremental.cli.options import Parameters, merged, opening, request_of, sel
 
 if TYPE_CHECKING:
     from incremental.cli.call import Call
+    from incremental.events import Event
     from incremental.runner import AbstractRunner, RunResult
     from incremental.session import Session
 
@@ -77,6 +78,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     help="Run a sealed plan.",
 )
 @click.option("--replan", is_flag=True, help="With --plan: accept what changed since.")
+@click.option("--wait", is_flag=True, help="Wait for runs that write the same, instead of giving up.")
 @click.option("--dry-run", is_flag=True, help="Show what this run would do, and leave no trace.")
 @click.option(
     "--config",
@@ -138,14 +140,21 @@ def _run(
     call: Call, session: Session, options: dict[str, Any], runner: AbstractRunner, text: str | None
 ) -> RunResult:
     from incremental.cli.progress import progress
+    from incremental.events import RunStarted
 
-    with progress(call) as listeners:
+    def note_begin(event: Event) -> None:  # before it there is nothing to resume
+        call.runs = call.runs or isinstance(event, RunStarted)
+
+    with progress(call) as shown:
         call.resume = resume_options(call, options)
-        call.runs = True
+        listeners = (note_begin, *shown)
+        wait = options["wait"]
         if text is not None:
-            return session.run_sealed(text, replan=options["replan"], runner=runner, listeners=listeners)
+            return session.run_sealed(
+                text, replan=options["replan"], runner=runner, listeners=listeners, wait=wait
+            )
         request = request_of(options, only_missing_outputs=options["only_missing_outputs"])
-        return session.run_request(request, runner, listeners)
+        return session.run_request(request, runner, listeners, wait=wait)
 
 
 def _answer(call: Call, session: Session, result: RunResult, seconds: float) -> None:

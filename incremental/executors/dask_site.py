@@ -216,8 +216,8 @@ def open_site(client: Client | None, address: str | None, arguments: Mapping[str
         if cluster is not None:
             _end_workers(cluster)
             cluster.close(_CLOSING)
-        if isinstance(error, TypeError | ValueError):
-            raise RunError(f"a Dask cluster cannot be started: {error}") from error
+        if isinstance(error, Exception):
+            raise RunError(f"a Dask cluster cannot be started: {_root(error)}") from error
         raise
 
 
@@ -228,6 +228,13 @@ _DEFAULTS: Mapping[str, Any] = {
     "silence_logs": _SILENT,
     "scheduler_kwargs": {"allowed_failures": 0},  # the run's own policy says what runs again
 }
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error comes from: Dask wraps what a worker said twice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _end_workers(cluster: LocalCluster) -> None:

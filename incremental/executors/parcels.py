@@ -9,18 +9,22 @@ handed on is sealed: its parcel goes from worker to worker, and its files are wr
 # ruff: noqa: PTH108, PTH118, PTH123
 from __future__ import annotations
 
+import functools
+import io
 import mmap
 import os
 import pickle
 import struct
 import sys
+from collections import ChainMap
 from contextlib import suppress
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 LARGE = 1 << 20  # bytes
 _HEAD = struct.Struct("<I")
@@ -162,10 +166,33 @@ def _pickled(value: Any, folder: str | None) -> tuple[bytes, list[str]]:
             return body, names
         remove(names)
         names.clear()
-        return cloudpickle().dumps(value, protocol=5, buffer_callback=keep), names
+        return _dumps(value, keep), names
     except BaseException:
         remove(names)
         raise
+
+
+def _dumps(value: Any, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes:
+    """Return the pickle of a value; its code knows where it was written, which newer cloudpickles forget."""
+    file = io.BytesIO()
+    _pickler()(file, protocol=5, buffer_callback=keep).dump(value)
+    return file.getvalue()
+
+
+@functools.cache
+def _pickler() -> Any:
+    base: Any = cloudpickle().Pickler
+    reduce = base.dispatch_table[CodeType]
+
+    def reduce_code(code: CodeType) -> tuple[Any, ...]:
+        return _placed, (code.co_filename, *reduce(code))
+
+    table = ChainMap({CodeType: reduce_code}, base.dispatch_table)
+    return type("Pickler", (base,), {"dispatch_table": table})
+
+
+def _placed(filename: str, make: Callable[..., CodeType], arguments: tuple[Any, ...]) -> CodeType:
+    return make(*arguments).replace(co_filename=filename)
 
 
 def _names_what_stays_here(body: bytes) -> bool:

@@ -6,6 +6,7 @@ from threading import RLock
 from typing import Any
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import size_read
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
 from incremental.io.files.leftovers import Place, place_of
 from incremental.io.memory import UNSET, CopyMode, MemoryDataset
@@ -106,10 +107,32 @@ class CachedDataset(AbstractDataset[Any, Any]):
         resolve = getattr(self._dataset, "resolve_save_version", None)
         return None if resolve is None else resolve()
 
+    def size_read(self, version: str | None = None) -> int | None:
+        """Return how many bytes ``load`` reads from storage: none once the data is kept."""
+        return 0 if self._cache.exists() else size_read(self._dataset, version)
+
     def _load(self) -> Any:
         with self._lock:
             if not self._cache.exists():
                 self._cache.save(self._dataset.load())
+            return self._cache.load()
+
+    @property
+    def runs_code(self) -> bool:  # type: ignore[override]  # asked of the wrapped dataset each time
+        """What the wrapped dataset says."""
+        return bool(getattr(self._dataset, "runs_code", False))
+
+    def content_digest(self, tell: Any = None) -> str | None:
+        """Return the digest of what the wrapped dataset stores, where it can tell."""
+        read = getattr(self._dataset, "content_digest", None)
+        return None if read is None else read(tell)
+
+    def load_unchanged(self, digest: str) -> Any:
+        """Return the data, read from the wrapped dataset only if its bytes have this digest."""
+        with self._lock:
+            if not self._cache.exists():
+                dataset: Any = self._dataset
+                self._cache.save(dataset.load_unchanged(digest))
             return self._cache.load()
 
     def _save(self, data: Any) -> None:
@@ -153,6 +176,11 @@ class _CachedSave:
         self._staged = staged
         self._cache = cache
         self._data = data
+
+    @property
+    def digest(self) -> str | None:
+        digest: str | None = getattr(self._staged, "digest", None)
+        return digest
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _CachedSave, (self._staged, MemoryDataset())  # the data stays with the process that made it

@@ -79,6 +79,7 @@ class AbstractDataset(ABC, Generic[In, Out]):
 
     ephemeral: bool = False  # lives in memory only
     metadata: Any = None
+    runs_code: bool = False  # loading runs code that is in the data; has ``load_unchanged(digest)`` then
     _given: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

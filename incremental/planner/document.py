@@ -139,6 +139,8 @@ def _facts_as_dict(facts: Facts) -> dict[str, Any]:
         "untestable": dict(facts.untestable),
         "outdated": {name: list(inputs) for name, inputs in facts.outdated.items()},
         "unproven": sorted(facts.unproven),
+        "changed": dict(facts.changed),
+        "touched": dict(facts.touched),
         "absent_parameters": sorted(facts.absent_parameters),
     }
 
@@ -152,5 +154,7 @@ def _facts_of(facts: dict[str, Any]) -> Facts:
         untestable=_word_by_name(facts["untestable"]),
         outdated={name: _words(inputs) for name, inputs in facts["outdated"].items()},
         unproven=frozenset(_words(facts["unproven"])),
+        changed=_word_by_name(facts["changed"]),
+        touched=_word_by_name(facts["touched"]),
         absent_parameters=frozenset(_words(facts["absent_parameters"])),
     )

@@ -50,6 +50,10 @@ class Facts:
     """A present dataset -> the inputs that were committed again since it was made from them."""
     unproven: frozenset[str] = frozenset()
     """Present, but no record says who made it."""
+    changed: Mapping[str, str] = field(default_factory=dict)
+    """A present dataset that is not as it was committed -> the run that committed it."""
+    touched: Mapping[str, str] = field(default_factory=dict)
+    """The same where only times or place on disk differ, and the content was not compared."""
     absent_parameters: frozenset[str] = frozenset()
     """``params:`` names that nodes read and the configuration does not have."""
 

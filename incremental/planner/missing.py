@@ -46,6 +46,14 @@ def plan_missing(
     return _assemble(Mode.MISSING, selected, facts, running, unmet)
 
 
+def plan_forced(selected: Selected, facts: Facts) -> Plan:
+    """Plan the forced nodes of the selection and what they need, and nothing else."""
+    nodes = selected.pipeline.nodes
+    wanted: Reasons = {node.name: (Reason(Cause.FORCED),) for node in nodes if node.name in selected.forced}
+    running, unmet = close_backwards(selected, wanted, facts)
+    return _assemble(Mode.MISSING, selected, facts, running, unmet)
+
+
 def plan_all(selected: Selected, facts: Facts) -> Plan:
     """Plan every selected node, whatever exists: the plain run."""
     plain, forced = (Reason(Cause.SELECTED),), (Reason(Cause.FORCED),)

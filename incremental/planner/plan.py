@@ -78,12 +78,14 @@ class Plan:
         running, total = len(self.running), len(self.steps)
         if running:
             parts = [f"{running:,} of {_count(total, 'node')} to run", f"{total - running:,} skipped"]
-        elif self.suspects:
+        elif self.suspects or self.facts.changed:
             parts = [f"nothing is missing: {_count(total, 'node')} skipped"]
         else:
             parts = [f"nothing to do: {_count(total, 'node')} up to date"]
         if self.suspects:
             parts.append(f"{_count(len(self.suspects), 'output')} suspect")
+        if self.facts.changed:
+            parts.append(f"{_count(len(self.facts.changed), 'output')} changed")
         return " · ".join(parts)
 
     @property

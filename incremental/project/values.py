@@ -25,6 +25,7 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "DATA_CATALOG_CLASS": "incremental.io:DataCatalog",
         "DISABLE_HOOKS_FOR_PLUGINS": (),
         "HOOKS": (),
+        "PRIVATE_PARAMETERS": (),
         "SESSION_STORE_CLASS": "incremental.session:JSONSessionStore",
         "SESSION_STORE_ARGS": MappingProxyType({}),
     }
@@ -126,6 +127,13 @@ def _is_collection(name: str, value: Any) -> str | None:
     return f"{name} is {_kind(value)}, not a tuple; write {name} = ({shown},)"
 
 
+def _is_names(name: str, value: Any) -> str | None:
+    text = _is_collection(name, value)
+    if text is None and not all(isinstance(each, str) for each in value):
+        return f"{name} takes dotted names of parameters in quotes, such as 'patient.*'"
+    return text
+
+
 def _is_hooks(name: str, value: Any) -> str | None:
     text = _is_collection(name, value)
     if text is not None or not isinstance(value, Collection):  # an iterator would be used up by looking at it
@@ -168,6 +176,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "DATA_CATALOG_CLASS": _is_class,
     "DISABLE_HOOKS_FOR_PLUGINS": _is_collection,
     "HOOKS": _is_hooks,
+    "PRIVATE_PARAMETERS": _is_names,
     "SESSION_STORE_CLASS": _is_class,
     "SESSION_STORE_ARGS": _is_mapping,
 }

@@ -13,26 +13,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; a fault has a remedy."""
+    """One thing that was looked at; a fault has a remedy, and what is healthy may have advice."""
 
     subject: str
     finding: str
     remedy: str = ""
     healthy: bool = True
 
+    @property
+    def level(self) -> str:
+        """ok, advice or fault."""
+        if not self.healthy:
+            return "fault"
+        return "advice" if self.remedy else "ok"
+
+
+_STYLES = {"ok": Style.GOOD, "advice": Style.WORK, "fault": Style.BAD}
+
 
 def checks_text(checks: Sequence[Check], look: Look) -> str:
     """Return a line a check, its remedy below it, and the number of faults."""
     rows = []
     for each in checks:
-        word, style = ("ok", Style.GOOD) if each.healthy else ("fault", Style.BAD)
         first, *more = each.finding.splitlines() or [""]
-        rows.append(row(word, each.subject, first, style=style))
+        rows.append(row(each.level, each.subject, first, style=_STYLES[each.level]))
         rows += [row("", "", line.strip()) for line in more]
         if each.remedy:
             rows.append(row("", "", f"→ {each.remedy}"))
-    faults = sum(not each.healthy for each in checks)
-    return "\n".join([*aligned(rows, look), count(faults, "fault") if faults else "no faults found"])
+    faults = sum(each.level == "fault" for each in checks)
+    advice = sum(each.level == "advice" for each in checks)
+    told = count(faults, "fault") if faults else "no faults found"
+    return "\n".join([*aligned(rows, look), f"{told}, {advice:,} with advice" if advice else told])
 
 
 def checks_document(checks: Sequence[Check]) -> dict[str, Any]:
@@ -40,5 +51,5 @@ def checks_document(checks: Sequence[Check]) -> dict[str, Any]:
     return {
         "format": "incremental-doctor/1",
         "healthy": all(each.healthy for each in checks),
-        "checks": [asdict(each) for each in checks],
+        "checks": [{**asdict(each), "level": each.level} for each in checks],
     }

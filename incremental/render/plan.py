@@ -9,7 +9,7 @@ from incremental.planner.steps import Cause, Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from incremental.planner import Plan, Reason, Step
 
@@ -84,7 +84,33 @@ def _asides(plan: Plan) -> list[Row]:
     rows += _first(suspects)
     if suspects:
         rows.append(row("", "--propagate makes suspects again"))
+    rows += _doubts(plan)
     return rows + _first([row("warning", text, style=Style.WORK) for text in plan.warnings])
+
+
+def _doubts(plan: Plan) -> list[Row]:
+    """Return what the records say of outputs that are there: at most a few lines, however many outputs."""
+    facts = plan.facts
+    changed = [
+        row("changed", f"{name} changed since run {run}", style=Style.BAD)
+        for name, run in sorted(facts.changed.items())
+    ]
+    rows = _first(changed)
+    if changed:
+        rows.append(row("", "incremental adopt accepts what is there; --force NODE makes it again"))
+    if facts.touched:
+        told = f"{_some(facts.touched)} moved or touched since committed: incremental verify compares"
+        rows.append(row("touched", told, style=Style.WORK))
+    kept = {name for step in plan.skipped for name in step.node.writes if name in facts.unproven}
+    if kept:
+        told = f"{_some(kept)} without a record of who made it: incremental adopt records it"
+        rows.append(row("unproven", told, style=Style.FAINT))
+    return rows
+
+
+def _some(names: Collection[str]) -> str:
+    """Return how many outputs, and the first of them."""
+    return f"{count(len(names), 'output')} ({listed(sorted(names), 3)})"
 
 
 def _first(rows: list[Row]) -> list[Row]:

@@ -211,6 +211,10 @@ def _place(plan: Plan, part: str, name: str) -> Place:
     notes += [
         f"suspect: older than {', '.join(each.inputs)}" for each in plan.suspects if each.dataset == name
     ]
+    if name in facts.changed:
+        notes.append(f"changed since run {facts.changed[name]}")
+    if name in facts.touched:
+        notes.append(f"moved or touched since run {facts.touched[name]}; its content was not compared")
     if name in facts.unproven:
         notes.append("unproven: no record says which run made it")
     if name in facts.untestable:

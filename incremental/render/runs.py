@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-import time
+import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from incremental.render.text import Look, Row, Style, aligned, count, cut, duration, listed, moment, row
+from incremental.render.text import (
+    Look,
+    Row,
+    Style,
+    aligned,
+    clock,
+    count,
+    cut,
+    duration,
+    listed,
+    moment,
+    row,
+    volume,
+)
+from incremental.state.comparison import flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,13 +35,24 @@ _STYLES = {
     "running": Style.WORK,
     "planned": Style.FAINT,
 }
+_HEAD = row(
+    "status", "node", "started", "took", "load", "compute", "save", "read", "wrote", "worker", "attempt",
+    "why",
+    style=Style.FAINT,
+)  # fmt: skip
+_NO_FIGURES = ("",) * (len(_HEAD.cells) - 3)
+_CAUSES = {
+    "present": "its outputs are present",
+    "handed in": "its outputs were handed in",
+    "unused": "in memory, and nothing that ran reads it",
+}
 _REQUEST_WORDS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "namespaces")
 
 
-def runs_text(runs: Sequence[RunRecord], look: Look, total: int | None = None) -> str:
-    """Return a line a run, newest first."""
+def runs_text(runs: Sequence[RunRecord], look: Look, total: int | None = None, narrowed: bool = False) -> str:
+    """Return a line a run, newest first; ``narrowed`` says that others were left out on request."""
     if not runs:
-        return "no runs yet"
+        return "no such runs" if narrowed else "no runs yet"
     head = row("status", "run", "started", "took", "nodes", style=Style.FAINT)
     rows = [
         row(
@@ -46,7 +72,7 @@ def runs_text(runs: Sequence[RunRecord], look: Look, total: int | None = None) -
 
 
 def run_text(run: RunRecord, look: Look) -> str:
-    """Return one run: what was asked, how it ended, and a line for each node that was planned."""
+    """Return one run: what was asked, on what, how it ended, and a line for each node."""
     facts = [
         ("run", run.run_id),
         ("status", run.status),
@@ -54,11 +80,22 @@ def run_text(run: RunRecord, look: Look) -> str:
         ("took", _took(run)),
         ("nodes", _nodes(run)),
         ("asked", _asked(run.request)),
+        *_circumstances(run),
         ("error", run.error or ""),
     ]
     lines = aligned([row(name, _first_line(value)) for name, value in facts if value], look)
-    steps = aligned([_step_row(step) for step in run.steps], look)
-    return "\n".join([*lines, *([""] if steps else []), *cut(steps, None if look.width is None else 200)])
+    rows = [_step_row(step) for step in run.steps]
+    for cause, names in run.skipped_by_cause.items():
+        told = told_cause(cause)
+        rows += [row("skipped", name, *_NO_FIGURES, told, style=Style.FAINT) for name in names]
+    table = aligned(_without_empty_columns(_HEAD, rows), look)
+    table = [*table[:1], *cut(table[1:], None if look.width is None else 200)]
+    errors = [
+        f"{step.node}: {_first_line(step.error)}"
+        for step in run.steps
+        if step.error and step.error not in (run.error or "")
+    ]
+    return "\n".join([*lines, *([""] if rows else []), *table, *([""] if errors else []), *errors])
 
 
 def runs_document(runs: Sequence[RunRecord]) -> dict[str, Any]:
@@ -68,22 +105,16 @@ def runs_document(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 def run_document(run: RunRecord) -> dict[str, Any]:
     """Return one run as ``incremental-run-record/1``."""
-    steps = [
-        {
-            "node": step.node,
-            "reason": step.reason,
-            "status": step.status,
-            "started": step.started,
-            "seconds": step.seconds,
-        }
-        for step in run.steps
-    ]
     return {
         "format": "incremental-run-record/1",
         **_record(run),
+        "host": run.host,
+        "pid": run.pid,
         "request": dict(run.request),
         "error": run.error,
-        "steps": steps,
+        "details": {key: value for key, value in run.details.items() if key not in ("process", "skipped")},
+        "steps": [asdict(step) for step in run.steps],
+        "skipped_nodes": {cause: list(names) for cause, names in run.skipped_by_cause.items()},
     }
 
 
@@ -102,8 +133,8 @@ def _record(run: RunRecord) -> dict[str, Any]:
         "status": run.status,
         "started": run.started,
         "ended": run.ended,
-        "planned": len(run.steps),
-        "done": sum(step.status == "done" for step in run.steps),
+        "planned": run.planned,
+        "done": run.done,
         "skipped": run.skipped,
     }
 
@@ -113,12 +144,20 @@ def _took(run: RunRecord) -> str:
 
 
 def _nodes(run: RunRecord) -> str:
-    done = sum(step.status == "done" for step in run.steps)
-    ran = f"{done:,} done" if done == len(run.steps) else f"{done:,} of {len(run.steps):,} done"
+    if not run.has_plan:
+        return "not planned"
+    ran = f"{run.done:,} done" if run.done == run.planned else f"{run.done:,} of {run.planned:,} done"
     return f"{ran}, {run.skipped:,} skipped"
 
 
 def _asked(request: Mapping[str, Any]) -> str:
+    try:
+        return _request_text(request)
+    except (TypeError, AttributeError, ValueError):
+        return "cannot be read: the record is damaged"
+
+
+def _request_text(request: Mapping[str, Any]) -> str:
     """Return a request as the options that ask for it."""
     words = [f"pipelines {listed(request.get('pipeline_names') or ['__default__'])}"]
     selection = request.get("selection") or {}
@@ -139,10 +178,76 @@ def _asked(request: Mapping[str, Any]) -> str:
     return "; ".join(words)
 
 
+def _circumstances(run: RunRecord) -> list[tuple[str, str]]:
+    """Return who ran it, how, and on what, as far as that was written down."""
+    details = run.details
+    by = " on ".join(str(part) for part in (details.get("user"), run.host) if part)
+    engine = f", incremental {details['incremental']}" if details.get("incremental") else ""
+    return [
+        ("by", f"{by}, process {run.pid}" if by and run.pid else by),
+        ("command", _command(details)),
+        ("runner", str(details.get("runner") or "")),
+        ("code", code_of(details)),
+        ("python", f"{details['python']}{engine}" if details.get("python") else ""),
+        ("packages", listed((f"{name} {version}" for name, version in _pairs(details, "packages")), 12)),
+        ("parameters", listed((f"{name}={value}" for name, value in _pairs(details, "parameters")), 12)),
+    ]
+
+
+def code_of(details: Mapping[str, Any]) -> str:
+    """Return the commit that a run was made from; empty where there was none."""
+    git = details.get("git")
+    if not isinstance(git, dict) or not git.get("commit"):
+        return ""
+    dirty = git.get("dirty")
+    state = "" if dirty is None else ", with changes" if dirty else ", no changes"
+    return f"git {str(git['commit'])[:12]}{state}"
+
+
+def _pairs(details: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
+    return sorted(flat(details.get(key)).items())
+
+
+def _command(details: Mapping[str, Any]) -> str:
+    """Return a command line as it was typed: Python puts the path of our module first."""
+    words = list(map(str, details.get("command") or ()))
+    if words and words[0].replace("\\", "/").endswith(("/incremental", "/incremental/__main__.py")):
+        words[0] = "incremental"
+    return shlex.join(words)
+
+
+def told_cause(cause: str) -> str:
+    """Return why a node was skipped, in words."""
+    return _CAUSES.get(cause, cause)
+
+
 def _step_row(step: StepRecord) -> Row:
-    started = "" if step.started is None else time.strftime("%H:%M:%S", time.localtime(step.started))
-    took = "" if step.seconds is None else duration(step.seconds)
-    return row(step.status, step.node, started, took, step.reason, style=_STYLES.get(step.status))
+    attempt = str(step.attempt) if step.attempt is not None and step.attempt > 1 else ""
+    return row(
+        step.status,
+        step.node,
+        "" if step.started is None else clock(step.started),
+        *map(_span, (step.seconds, step.load_seconds, step.compute_seconds, step.save_seconds)),
+        *(volume(size) if size else "" for size in (step.bytes_in, step.bytes_out)),
+        step.worker or "",
+        attempt,
+        step.reason,
+        style=_STYLES.get(step.status),
+    )
+
+
+def _span(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
+
+
+def _without_empty_columns(head: Row, rows: list[Row]) -> list[Row]:
+    """Return head and rows without the columns in which nothing stands."""
+    kept = [place for place in range(len(head.cells)) if any(each.cells[place] for each in rows)]
+    return (
+        [Row(tuple(each.cells[place] for place in kept), each.style) for each in (head, *rows)]
+        if rows
+        else []
+    )
 
 
 def _first_line(text: str) -> str:

@@ -119,6 +119,16 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def volume(size: int) -> str:
+    """Return a number of bytes in the unit that suits it: ``812 B``, ``1.2 kB``, ``34 MB``."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:,.0f} {unit}"
+
+
 def moment(epoch: float) -> str:
     """Return a time of day with its date, in the reader's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))

@@ -27,6 +27,7 @@ class Failures:
         self._attempts: dict[str, int] = {}
         self._paused: list[tuple[float, int, Node]] = []
         self._count = 0
+        self._again: dict[str, tuple[Node, BaseException, Trace | None]] = {}  # to run again, not begun yet
         self._final: list[tuple[Node, BaseException, Trace | None]] = []
         self._lost: dict[str, None] = {}
 
@@ -48,7 +49,9 @@ class Failures:
         """Return which attempt of a node is, or will be, the next; counted from 1."""
         return self._attempts.get(node.name, 0) + 1
 
-    def pause_before_retry(self, node: Node) -> float | None:
+    def pause_before_retry(
+        self, node: Node, error: BaseException, trace: Trace | None = None
+    ) -> float | None:
         """Note the failure of an attempt; return the seconds until the next, None if there is none."""
         attempt = self.attempt_of(node)
         self._attempts[node.name] = attempt
@@ -57,7 +60,19 @@ class Failures:
         pause = self._policy.pause(attempt)
         self._count += 1
         heapq.heappush(self._paused, (self._clock() + pause, self._count, node))
+        self._again[node.name] = (node, error, trace)
         return pause
+
+    def begin(self, node: Node) -> None:
+        """Note that a node begins, perhaps again."""
+        self._again.pop(node.name, None)
+
+    def abandon(self) -> list[tuple[Node, BaseException]]:
+        """Take those for failed that were to run again, now that nothing more is started; return them."""
+        abandoned = list(self._again.values())
+        self._final.extend(abandoned)
+        self._again.clear()
+        return [(node, error) for node, error, _ in abandoned]
 
     def note_restart(self, node: Node) -> int:
         """Note that an executor began a node anew by itself; return which attempt was lost."""

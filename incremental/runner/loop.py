@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
 from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
-from incremental.state.ledger import Marks, MemoryLedger
+from incremental.state.ledger import MemoryLedger
+from incremental.state.records import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -103,6 +105,7 @@ class Loop:
             self._executor.sources = self._around.sources
             self._start()
             self._go_through()
+            self._around.ledger.flush()
             if self._executor.keeps_values and not self._failures:
                 self._memory.bring_back(self._executor.fetch)
             status = "failed" if self._failures else "succeeded"
@@ -111,6 +114,8 @@ class Loop:
             raise
         finally:
             self._executor.on_restart = None  # or each would keep the other, and the values, alive
+            with suppress(LedgerError):  # what ended the run is what the user is to hear of
+                self._around.ledger.flush()
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failures:
@@ -121,6 +126,7 @@ class Loop:
             self._memory.datasets(),
             self._around.run_id,
             self._publisher.versions,
+            self._publisher.digest_of,
         )
 
     def _open(self) -> None:
@@ -152,7 +158,8 @@ class Loop:
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
         nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor, nodes)
+        hooks, measures = around.hooks, bool(around.listeners)
+        return Worker(catalog, around.run_id, hooks, around.is_async, self._executor, nodes, measures)
 
     def _go_through(self) -> None:
         try:
@@ -167,7 +174,9 @@ class Loop:
                 elif pause is not None:
                     time.sleep(pause)
                 else:
-                    return
+                    break
+            for node, error in self._failures.abandon():
+                self._tell(NodeFailed, node.name, error)
         except KeyboardInterrupt as interrupt:
             self._wind_down(patient=type(interrupt) is KeyboardInterrupt)
             raise
@@ -197,11 +206,15 @@ class Loop:
                 self._take(finished)
 
     def _submit(self, node: Node) -> None:
+        self._failures.begin(node)
         self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) + 1)
         try:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
-            task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
+            versions = self._versions_of(node)
+            found = ((name, self._publisher.digest_of(name, versions.get(name))) for name in node.reads)
+            digests = {name: digest for name, digest in found if digest is not None}
+            task = Task(node, self._memory.inputs_of(node), versions, persistent, in_place, digests=digests)
             timeout = None if self._executor.in_process else self._around.policy.timeout_of(node)
             if self._executor.keeps_values:
                 self._submit_with_kept(task, timeout)
@@ -264,12 +277,12 @@ class Loop:
             raise error
         attempt = self._failures.attempt_of(node)
         can_retry = node.name not in self._remade and self._may_run_again(node, touched)
-        pause = self._failures.pause_before_retry(node) if can_retry else None
+        pause = self._failures.pause_before_retry(node, error, trace) if can_retry else None
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
-        self._tell(NodeFailed, node.name, error)
+        self._tell(NodeFailed, node.name, error, attempt)
 
     def _note_restart(self, node: Node, error: BaseException) -> None:
         """Tell that an executor runs a node again by itself, and announce what it writes once more."""
@@ -282,8 +295,10 @@ class Loop:
 
     def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
         """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
-        pieces = [name for name in touched if node.is_generator and not self._catalog.can_stage(name)]
-        return all(hasattr(self._catalog[name], "reset") for name in pieces if name in self._catalog)
+        if not node.is_generator:
+            return True
+        pieces = self._publisher.persistent(node).intersection(touched)
+        return all(self._catalog.can_stage(name) or hasattr(self._catalog[name], "reset") for name in pieces)
 
     def _complete(self, node: Node, outcome: Outcome, finished: Finished[Node]) -> None:
         is_first = node.name not in self._remade
@@ -291,7 +306,8 @@ class Loop:
             self._memory.put(outcome.values)
             if finished.kept:
                 self._memory.put_kept(finished.kept)
-        self._publisher.publish(node, outcome, self._publisher.persistent(node))
+        outcome.attempt = self._failures.attempt_of(node)
+        bytes_out = self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
@@ -304,7 +320,8 @@ class Loop:
         self._remade.discard(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
-            self._tell(NodeFinished, node.name, outcome.started, *seconds, finished.worker)
+            about = (finished.worker, self._failures.attempt_of(node), outcome.bytes_in, bytes_out)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds, *about)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

@@ -139,6 +139,18 @@ class Memory:
         return dict(self._datasets)
 
 
+def load_unchanged(catalog: DataCatalog, name: str, digest: str, version: str | None) -> Any:
+    """Return the data of a dataset that ``runs_code``, unless its bytes have another digest.
+
+    Raises:
+        DatasetError: it changed since it was committed, or cannot be loaded.
+    """
+    try:
+        return catalog.get(name, version=version).load_unchanged(digest)
+    except DatasetError as error:
+        raise named(name, "load it", error) from error
+
+
 def _only_holds(dataset: Any) -> bool:
     """Whether a dataset does nothing but hold a value, so that it need not see it: no class of a user's."""
     return type(dataset) is MemoryDataset

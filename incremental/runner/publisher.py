@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
 from incremental.io.catalog.markers import mark, unmark
+from incremental.io.files.stamps import stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
-from incremental.state.ledger import Output
+from incremental.state.records import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
@@ -46,6 +46,8 @@ class Publisher:
         self._shows_later = catalog.can_stage if in_process else self._can_send_stage
         self._begun = marks.begun
         self._generations = dict(marks.generations)
+        self._records = marks.records
+        self._digests: dict[str, tuple[str | None, str | None]] = {}  # of what this run committed
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
         self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
         self.versions: dict[str, str | None] = {}
@@ -87,28 +89,36 @@ class Publisher:
         except (LedgerError, OSError) as error:  # the node's own failure is what the user is to hear of
             logger.warning("outputs of node %r count as incomplete from now on: %s", node.name, error)
 
-    def publish(self, node: Node, outcome: Outcome, persistent: Collection[str]) -> None:
+    def publish(self, node: Node, outcome: Outcome, persistent: Collection[str]) -> int | None:
         """Make everything that a node saved visible and commit it as one.
 
         Where anybody may have read an earlier content, or several outputs must appear together, the
         ledger hears of it first: a kill in between leaves them ``incomplete``, never half new and believed.
+
+        Returns:
+            How many bytes were written to storage, None where that is not known.
         """
         reads = self._reads(node)
+        written: int | None = 0
         if persistent:
             self._publish_staged(node, outcome)
             for name in outcome.versions:  # saved by another process: what ours knew of it is old
                 self._catalog.release(name)
-            outputs = [self._output(name, outcome.versions) for name in node.writes if name in persistent]
+            outputs = [self._output(name, outcome) for name in node.writes if name in persistent]
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
             generation = self._ledger.commit(self._run_id, node.name, outputs, others)
+            sizes = [output.size for output in outputs]
+            written = None if None in sizes else sum(sizes)  # type: ignore[arg-type]  # no None in it
             for output in outputs:
                 self._generations[output.location] = generation
+                self._digests[output.location] = output.version, output.digest
             for output in self._in_place.pop(node.name, ()):
                 unmark(output.location)
         for name in node.writes:
             if name not in persistent:
                 self._lineage[base_name(name)] = reads
+        return written
 
     def _publish_staged(self, node: Node, outcome: Outcome) -> None:
         replaced = [
@@ -121,6 +131,20 @@ class Publisher:
             self._ledger.begin(self._run_id, node.name, replaced)
         for staged in outcome.staged.values():
             staged.publish()  # should it fail, nobody knows how far it came: the begin stands
+
+    def digest_of(self, name: str, version: str | None) -> str | None:
+        """Return the digest that was committed of a dataset that runs code when it is loaded."""
+        location = self._facts.locations.get(name, "")
+        if location in self._digests:
+            committed, digest = self._digests[location]
+        elif location in self._records:
+            record = self._records[location]
+            committed, digest = record.version, None if record.is_begun else record.digest
+        else:
+            return None
+        if digest is None or committed != version:
+            return None
+        return digest if getattr(self._catalog[name], "runs_code", False) else None
 
     def _can_send_stage(self, name: str) -> bool:
         return bool(getattr(self._catalog[name], "can_send_stage", False))
@@ -143,14 +167,14 @@ class Publisher:
     def _location(self, name: str) -> str:
         return self._facts.locations.get(name, f"dataset:{name}")
 
-    def _output(self, name: str, versions: Mapping[str, str | None]) -> Output:
+    def _output(self, name: str, outcome: Outcome) -> Output:
         location = self._location(name)
+        versions = outcome.versions
         version = versions[name] if name in versions else self._catalog.note_saved(name)
         self.versions[base_name(name)] = version
-        if location[0] != "/" and not os.path.isabs(location):  # noqa: PTH117 - a location is a string
-            return Output(name, location, version)
-        try:
-            found = os.stat(location)  # noqa: PTH116
-        except OSError:
-            return Output(name, location, version)
-        return Output(name, location, version, found.st_size, found.st_mtime_ns, found.st_ino)
+        digest = outcome.digests.get(name)
+        stamp = stamp_at(location, version)
+        if stamp is None:
+            return Output(name, location, version, digest=digest, attempt=outcome.attempt)
+        times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
+        return Output(name, location, version, stamp.st_size, *times, digest, outcome.attempt)

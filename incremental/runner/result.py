@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import DatasetError
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import State
-from incremental.runner.memory import named
+from incremental.runner.memory import load_unchanged, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from incremental.io import DataCatalog
     from incremental.planner import Plan
 
@@ -30,6 +32,7 @@ class RunResult(Mapping[str, Any]):
         memory: Mapping[str, Any],
         run_id: str,
         saved_versions: Mapping[str, str | None],
+        digest_of: Callable[[str, str | None], str | None],
     ) -> None:
         self.plan = plan
         self.run_id = run_id
@@ -38,6 +41,7 @@ class RunResult(Mapping[str, Any]):
         self._catalog = catalog
         self._memory = memory
         self._saved_versions = saved_versions
+        self._digest_of = digest_of
         self._written_as = {
             name: written for name in sorted(plan.pipeline.outputs()) if (written := self._find(name))
         }
@@ -46,7 +50,11 @@ class RunResult(Mapping[str, Any]):
         dataset = self._memory.get(base_name(name)) if name in self._written_as else None
         if dataset is None:
             written = self._written_as[name]
-            return self._catalog.load(written, version=self._version(written))
+            version = self._version(written)
+            digest = self._digest_of(written, version)
+            if digest is not None:
+                return load_unchanged(self._catalog, written, digest, version)
+            return self._catalog.load(written, version=version)
         try:
             return dataset.load()
         except DatasetError as error:

@@ -66,7 +66,8 @@ class AbstractRunner(ABC):
     ) -> dict[str, Any]:
         """Plan and run a pipeline without a project.
 
-        What this process knows of begun and committed outputs is kept with the catalog object.
+        What this process knows of begun and committed outputs is kept with the catalog object. Nothing
+        keeps apart two of these that write to one place: sessions claim what they write.
 
         Returns:
             The dataset of each free output by name, of skipped nodes too.

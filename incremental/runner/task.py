@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import DatasetError, HookError
 from incremental.executors.base import Answer, leave
 from incremental.io.memory import copied
-from incremental.runner.memory import named
+from incremental.runner.memory import load_unchanged, named
+from incremental.runner.sizes import bytes_read
 from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Task:
     """Outputs in memory that the driver has to see, where values else stay with the workers."""
     copy_modes: Mapping[str, CopyMode] = field(default_factory=dict)
     """How to copy inputs that stayed with the workers and that others read, too, where it is said."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What was committed of inputs that run code when they are loaded; another content is refused."""
 
     def __reduce__(self) -> Any:
         """Send the node by its name: the worker has it already."""
@@ -60,10 +63,16 @@ class Outcome:
     """The data of each output, the last piece of what came in pieces; kept only for hooks."""
     versions: dict[str, str | None] = field(default_factory=dict)
     """The version that was saved of each persistent output, told by workers that share no memory with us."""
+    digests: dict[str, str | None] = field(default_factory=dict)
+    """The digest of each staged output, where it is known."""
+    attempt: int = 1
+    """Which attempt of the node this is, as the driver counts."""
     error: BaseException | None = None
     """What the node, a dataset or a hook raised; an interrupt too."""
     trace: Trace | None = None
     """Where it was raised, told by workers that share no memory with us."""
+    bytes_in: int | None = None
+    """The size of what was loaded from storage, where somebody wants to know and it is cheap to tell."""
     started: float = 0.0
     load_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -91,6 +100,7 @@ class Worker:
         executor: where this works. In another process than the driver, which then has to be told
             what it would else see: versions, frames; perhaps with values that stay there.
         nodes: what tasks name, by name, where they travel without their node.
+        measures: whether somebody wants to know how much is read.
     """
 
     def __init__(
@@ -101,6 +111,7 @@ class Worker:
         is_async: bool = False,
         executor: Executor[Any] | None = None,
         nodes: Mapping[Any, Node] | None = None,
+        measures: bool = False,
     ) -> None:
         self._catalog = catalog
         self._run_id = run_id
@@ -110,6 +121,7 @@ class Worker:
         self._keeps = executor is not None and executor.keeps_values
         self._copies = executor is not None and executor.shares_kept
         self._nodes = nodes
+        self._measures = measures
         self._tells_saved = _tells_saved(hooks)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,6 +150,8 @@ class Worker:
     def _run(self, task: Task, kept: Mapping[str, Any]) -> Outcome:
         outcome = Outcome(started=time.time())
         try:
+            if self._measures:
+                outcome.bytes_in = bytes_read(self._catalog, task, kept)
             begin = time.perf_counter()
             inputs = self._load_inputs(task, kept)
             if self._hooks is not None:
@@ -192,7 +206,7 @@ class Worker:
         if name in kept:
             data = copied(kept[name], task.copy_modes.get(name)) if self._copies else kept[name]
         elif dataset is None:
-            data = self._catalog.load(name, version=task.versions.get(name))
+            data = self._load_stored(task, name)
         else:
             try:
                 data = dataset.load()
@@ -201,6 +215,12 @@ class Worker:
         if hooks is not None:
             hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
         return data
+
+    def _load_stored(self, task: Task, name: str) -> Any:
+        version, digest = task.versions.get(name), task.digests.get(name)
+        if digest is None:
+            return self._catalog.load(name, version=version)
+        return load_unchanged(self._catalog, name, digest, version)
 
     def _replaced_inputs(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         answers = self._hooks.hook.before_node_run(
@@ -263,7 +283,8 @@ class Worker:
             outcome.touched.add(name)
             self._catalog.save(name, data)
         else:
-            outcome.staged[name] = self._catalog.stage(name, data)
+            outcome.staged[name] = staged = self._catalog.stage(name, data)
+            outcome.digests[name] = getattr(staged, "digest", None)
         self._keep_for_hooks(task, outcome, name, data)
 
     def _writes_in_place(self, task: Task, name: str) -> bool:
@@ -285,7 +306,8 @@ class Worker:
             for name, chunk in _interleaved(streams):
                 self._save_chunk(task, name, chunk, stages, outcome)
             for name, stage in stages.items():
-                outcome.staged[name] = stage.finish()
+                outcome.staged[name] = staged = stage.finish()
+                outcome.digests[name] = getattr(staged, "digest", None)
         except BaseException:
             for stage in stages.values():
                 stage.discard()

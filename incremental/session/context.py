@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
-from incremental.secrets import Redactor, without_references
+from incremental.secrets import Redactor, private_values, without_references
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from incremental.io import DataCatalog
 
@@ -33,6 +33,9 @@ class Context:
         catalog_class: the class of ``DATA_CATALOG_CLASS``.
         durable: whether saves survive a power cut.
     """
+
+    private_parameters: Collection[str] = ()
+    """Dotted names of parameters that nothing shows: ``PRIVATE_PARAMETERS`` of the settings."""
 
     def __init__(
         self,
@@ -67,7 +70,8 @@ class Context:
     @functools.cached_property
     def redactor(self) -> Redactor:
         """Takes the credentials of this project, and secret-like parameters, out of any text."""
-        credentials = {"credentials": self._credentials}  # numbers in them are secret, too
+        hidden = [self._credentials, private_values(self._parameters, self.private_parameters)]
+        credentials = {"credentials": hidden}  # numbers in them are secret, too
         return Redactor.of(credentials, self._parameters, without_references(self._catalog_config))
 
     def create_catalog(

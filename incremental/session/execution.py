@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import sys
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
 from incremental.errors import PlanMismatchError, SessionError, did_you_mean
-from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
-from incremental.planner import plan_all, plan_missing
+from incremental.planner import plan_all, plan_forced, plan_missing
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
-from incremental.runner.prepare import gather_facts
+from incremental.runner.prepare import gather_facts, locate_all
+from incremental.secrets import mask_argv
+from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
-from incremental.state.history import RunRecord, StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from incremental.events import Listener
     from incremental.io import DataCatalog
-    from incremental.pipeline import Pipeline
+    from incremental.io.catalog.survey import Survey
+    from incremental.pipeline import Node, Pipeline
     from incremental.planner import Plan
     from incremental.runner import RunResult
     from incremental.session.context import Context
     from incremental.session.sealed import Sealed
-    from incremental.state import FileLedger, History, Marks
+    from incremental.state import Claims, FileLedger, History, Marks, RunRecord
 
 logger = logging.getLogger(__name__)
+
+_PAUSE = 0.2  # seconds between two looks whether another run has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Execution:
         pipelines: Mapping[str, Pipeline],
         ledger: FileLedger,
         history: History,
+        claims: Claims,
         hooks: Any,
         sources: tuple[str, ...] = (),
     ) -> None:
@@ -61,15 +68,20 @@ class Execution:
         self._pipelines = pipelines
         self._ledger = ledger
         self._history = history
+        self._claims = claims
         self._hooks = hooks
         self._sources = sources
 
     def plan(self, request: Request) -> Plan:
         """Plan a request. Writes nothing; the hooks are told of the plan."""
+        return self.prepare(request).plan
+
+    def prepare(self, request: Request) -> Prepared:
+        """Plan a request, and return the plan with what it was made from."""
         request, owed = self._resumed(request)
         selected = self.select(request)
         catalog = self._context.create_catalog(None, request.load_versions)
-        return self._prepare(request, selected, catalog, owed).plan
+        return self._prepare(request, selected, locate_all(selected.pipeline, catalog), owed)
 
     def run(
         self,
@@ -78,6 +90,8 @@ class Execution:
         begin: Callable[[], tuple[str, str]],
         listeners: Iterable[Listener] = (),
         sealed: Sealed | None = None,
+        *,
+        wait: bool = False,
     ) -> RunResult:
         """Run a request, or a sealed plan if the world still is as it was.
 
@@ -88,27 +102,40 @@ class Execution:
                 of the run before it is planned; without any it begins only once its plan is good.
             listeners: called with each event of the run.
             sealed: the plan to meet again.
+            wait: wait for runs that write what this one may write, or that it is to resume.
         """
         runner = _checked(runner)
         asked = request
-        request, owed = self._resumed(request)
+        request, owed = self._resumed(request, wait=wait)
         selected = self.select(request)
-        ids = begin() if self._hooks is not None else None
-        catalog = self._context.create_catalog(ids and ids[1], request.load_versions)
-        about = self._run_params(asked, runner, ids and ids[1])
+        recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
+        run_id = None if recorder is None else recorder.run_id
+        catalog = self._context.create_catalog(run_id, request.load_versions)
+        about = self._run_params(asked, runner, run_id)
         self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
         try:
-            prepared = self._prepare(request, selected, catalog, owed)
-            runner.check_plan(prepared.plan, catalog)
-            if sealed is not None:
-                _check_sealed(sealed, prepared.plan)
-            if ids is None:
-                ids = begin()
-                catalog = self._context.create_catalog(ids[1], request.load_versions)
-                prepared = replace(prepared, catalog=catalog)
-            _sweep(prepared)
-            result = self._carry_out(prepared, runner, ids, asked, listeners)
-        except Exception as error:
+            survey = locate_all(selected.pipeline, catalog)
+            outputs = _outputs(selected.pipeline.nodes, survey.locations)
+            with self._claims.claim(self._command(), outputs, wait=wait) as claim:
+                prepared = self._prepare(request, selected, survey, owed)
+                runner.check_plan(prepared.plan, catalog)
+                if sealed is not None:
+                    _check_sealed(sealed, prepared.plan)
+                if recorder is None:
+                    recorder = self._recorder(begin(), asked, runner)
+                    catalog = self._context.create_catalog(recorder.run_id, request.load_versions)
+                    prepared = replace(prepared, catalog=catalog)
+                recorder.plan(prepared.plan)
+                _sweep(prepared)  # while all outputs are ours: those that are skipped are given back next
+                running = [step.node for step in prepared.plan.running]
+                claim.settle(recorder.run_id, _outputs(running, survey.locations))
+                result = self._carry_out(prepared, runner, recorder, listeners)
+        except BaseException as error:
+            if recorder is not None:
+                is_failure = isinstance(error, Exception)
+                recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
+            if not isinstance(error, Exception):
+                raise
             self._call(
                 "on_pipeline_error",
                 error=error,
@@ -148,84 +175,100 @@ class Execution:
         return select(whole, request.selection, request.forced)
 
     def _prepare(
-        self, request: Request, selected: Selected, catalog: DataCatalog, owed: tuple[str, ...]
+        self, request: Request, selected: Selected, survey: Survey, owed: tuple[str, ...]
     ) -> Prepared:
         marks = self._ledger.marks()
-        facts = gather_facts(selected.pipeline, catalog, marks)
-        if request.only_missing_outputs:
+        facts = gather_facts(selected.pipeline, survey.catalog, marks, survey)
+        if request.only_forced:
+            plan = plan_forced(selected, facts)
+        elif request.only_missing_outputs:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:
             plan = plan_all(selected, facts)
-        self._call("after_plan_created", plan=plan, catalog=catalog)
-        return Prepared(plan, catalog, marks)
+        self._call("after_plan_created", plan=plan, catalog=survey.catalog)
+        return Prepared(plan, survey.catalog, marks)
+
+    def _recorder(self, ids: tuple[str, str], request: Request, runner: AbstractRunner) -> Recorder:
+        return Recorder(self._history, self._context, ids, request, runner)
 
     def _carry_out(
         self,
         prepared: Prepared,
         runner: AbstractRunner,
-        ids: tuple[str, str],
-        request: Request,
+        recorder: Recorder,
         listeners: Iterable[Listener],
     ) -> RunResult:
-        plan = prepared.plan
-        session_id, run_id = ids
-        steps = tuple(
-            StepRecord(step.node.name, "; ".join(map(str, step.reasons)), "planned") for step in plan.running
-        )
-        record = RunRecord(
-            run_id, session_id, "running", time.time(), None,
-            {**request.as_dict(), "env": self._context.env}, len(plan.skipped), None, steps,
-        )  # fmt: skip
-        self._history.start(record)
         around = Surroundings(
-            run_id,
+            recorder.run_id,
             self._hooks,
             self._ledger,
             prepared.marks,
-            (self._note(run_id), *listeners),
+            (recorder, *listeners),
             pickle_by_value=pickle_by_value,
             sources=self._sources,
             seconds_by_node=self._history.seconds_by_node(),
         )
-        try:
-            result = runner.run_plan(plan, prepared.catalog, around)
-        except Exception as error:
-            self._history.end(run_id, "failed", self._context.redactor.scrub(str(error)))
-            raise
-        except BaseException:
-            self._history.end(run_id, "interrupted")
-            raise
-        self._history.end(run_id, "succeeded")
+        result = runner.run_plan(prepared.plan, prepared.catalog, around)
+        recorder.end("succeeded")
         return result
 
-    def _note(self, run_id: str) -> Callable[[Event], None]:
-        """Return a listener that keeps the history of a run."""
-
-        def note(event: Event) -> None:
-            if isinstance(event, NodeFinished):
-                step = StepRecord(event.node, "", "done", event.started, event.seconds)
-                self._history.note(run_id, step)
-            elif isinstance(event, NodeFailed):
-                self._history.note(run_id, StepRecord(event.node, "", "failed"))
-
-        return note
-
-    def _resumed(self, request: Request) -> tuple[Request, tuple[str, ...]]:
+    def _resumed(self, request: Request, *, wait: bool = False) -> tuple[Request, tuple[str, ...]]:
         """Return what to plan, and the nodes that the last unfinished run still owes."""
         if not request.resume:
             return request, ()
-        last = next(iter(self._history.runs(limit=1)), None)
-        if last is None or last.status == "succeeded":
+        if wait:
+            self._wait_for_the_last_run()
+        last, owed = self._unfinished()
+        if last is None or (last.has_plan and not owed):
             return request, ()
-        if last.status == "running":
-            raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
-        full = self._history.run(last.run_id)
-        assert full is not None, "a run without a row"
+        before = last.request.get("env")
+        if before != self._context.env:
+            raise SessionError(
+                f"run {last.run_id} was in environment {before or 'default'!r}, this is "
+                f"{self._context.env or 'default'!r}: pass the same --env"
+            )
         if not request.names_nothing:
-            return request, full.owed
-        before = Request.from_dict(full.request)
-        resumed = replace(before, only_missing_outputs=True, propagate=request.propagate, resume=True)
-        return resumed, full.owed
+            return request, owed
+        asked = _asked(last)
+        if not last.has_plan:  # it was killed before it had one: plan what it was asked for
+            return asked, ()
+        resumed = replace(
+            asked,
+            only_missing_outputs=True,
+            propagate=request.propagate,
+            resume=True,
+            forced=(),  # what the run had forced is among what it owes, unless it is done
+            only_forced=False,
+        )
+        return resumed, owed
+
+    def _unfinished(self) -> tuple[RunRecord | None, tuple[str, ...]]:
+        """Return the last run that failed or was interrupted, and the nodes that no run made since."""
+        done: set[str] = set()
+        for place, run in enumerate(self._history.runs()):
+            if run.status == "running" and place == 0:
+                raise SessionError(f"run {run.run_id} is still running; there is nothing to resume yet")
+            full = self._history.run(run.run_id)
+            if full is None:  # cleaned away by another process
+                continue
+            if run.status in ("failed", "interrupted"):
+                return full, tuple(name for name in full.owed if name not in done)
+            done.update(step.node for step in full.steps if step.status == "done")
+        return None, ()
+
+    def _wait_for_the_last_run(self) -> None:
+        last = next(iter(self._history.runs(limit=1)), None)
+        if last is not None and last.status == "running":
+            logger.warning("waiting: run %s is still running", last.run_id)
+        while last is not None and last.status == "running":
+            time.sleep(_PAUSE)
+            last = next(iter(self._history.runs(limit=1)), None)
+
+    def _command(self) -> str:
+        """Return the command line of this process as other runs may be told of it."""
+        program, *arguments = mask_argv(sys.argv or [""], self._context.private_parameters)
+        name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+        return self._context.redactor.scrub(shlex.join([name, *arguments]))
 
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
@@ -256,6 +299,17 @@ class Execution:
             getattr(self._hooks.hook, hook)(**arguments)
 
 
+def _asked(run: RunRecord) -> Request:
+    """Return what a run was asked for. Raises SessionError when its record cannot be read."""
+    try:
+        return Request.from_dict(run.request)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SessionError(
+            f"what run {run.run_id} was asked for cannot be read from its record; "
+            "name what to run, with --resume or without"
+        ) from error
+
+
 def configuration_digest(context: Context) -> str:
     """Return a digest of parameters and environment, which a sealed plan must meet again unchanged."""
     import xxhash
@@ -269,6 +323,11 @@ def _sweep(prepared: Prepared) -> None:
     plan = prepared.plan
     written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
     sweep(prepared.catalog, written, plan.facts.locations)
+
+
+def _outputs(nodes: Iterable[Node], locations: Mapping[str, str]) -> list[str]:
+    """Return where nodes write, except in memory; each place once."""
+    return list({locations[name]: None for node in nodes for name in node.writes if name in locations})
 
 
 def _check_sealed(sealed: Sealed, fresh: Plan) -> None:

@@ -1,87 +1,80 @@
-"""The record of a session: what it was, who ran it, on what code, how its runs ended. It is not a store."""
+"""The record of a session: what it was, who ran it, on what code, how its runs ended. It is not a store.
+
+The ledger is the truth about runs; what a store keeps is an export of it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from incremental.secrets import mask, mask_argv
+from incremental.secrets import mask_argv, mask_parameters
+from incremental.session.provenance import Code, username
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from incremental.project import Project
+    from incremental.state import RunRecord
+
+_PATIENCE = 10.0  # seconds that the record of a session without runs waits for git
+_NOT_EXPORTED = frozenset({"skipped", "process", "command", "user", "git"})  # told otherwise, or long
 
 
 class SessionRecord:
-    """Collects what a store keeps; values under secret-like keys never enter it."""
+    """Collects what a store keeps; values under secret-like keys, and private ones, never enter it."""
 
-    def __init__(self, project: Project, env: str | None, runtime_params: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        env: str | None,
+        runtime_params: Mapping[str, Any],
+        private: Collection[str] = (),
+    ) -> None:
         self._project = project
         self._env = env
-        self._extra_params = mask(dict(runtime_params))
-        self._runs: list[dict[str, Any]] = []
+        self._private = private
+        self._extra_params = mask_parameters(runtime_params, private)
         self._exception: dict[str, str] | None = None
-
-    @property
-    def has_runs(self) -> bool:
-        """Whether a run of this session has ended."""
-        return bool(self._runs)
-
-    def note_run(self, run_id: str, status: str, executed: int, skipped: int) -> None:
-        """Add a run that ended."""
-        self._runs.append({"run_id": run_id, "status": status, "executed": executed, "skipped": skipped})
+        self.has_runs = False
+        """Whether a run of this session has begun."""
 
     def note_error(self, error: BaseException, scrub: Callable[[str], str]) -> None:
         """Note what ended the session."""
         self._exception = {"type": type(error).__qualname__, "message": scrub(str(error))}
 
-    def as_dict(self, session_id: str) -> dict[str, Any]:
-        """Return the record as JSON types."""
-        sha, dirty = git_state(str(self._project.path))
+    def as_dict(self, session_id: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
+        """Return the record as JSON types, with the runs as the ledger has them."""
+        folder = str(self._project.path)
+        git = runs[-1].details.get("git") if runs else None
+        if git is None:
+            git = Code(folder).known(_PATIENCE)["git"]
         record: dict[str, Any] = {
             "session_id": session_id,
-            "project_path": str(self._project.path),
+            "project_path": folder,
             "env": self._env,
             "extra_params": self._extra_params,
             "username": username(),
-            "git_sha": sha,
-            "git_dirty": dirty,
+            "git_sha": git["commit"],
+            "git_dirty": git["dirty"],
             "package_name": self._project.package_name,
-            "command": mask_argv(sys.argv),
-            "runs": list(self._runs),
+            "command": mask_argv(sys.argv, self._private),
+            "runs": [_exported(run) for run in runs],
         }
         if self._exception is not None:
             record["exception"] = self._exception
         return record
 
 
-def username() -> str | None:
-    """Return the name of the user, or None where the system has none (a bare container)."""
-    with contextlib.suppress(OSError, KeyError, ImportError):
-        return getpass.getuser()
-    return None
-
-
-def git_state(folder: str) -> tuple[str | None, bool | None]:
-    """Return the commit that is checked out and whether there are changes; None twice outside git."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-
-    def ask(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", folder, *arguments],
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=10,
-            env=environment,
-        ).stdout
-
-    try:
-        return ask("rev-parse", "HEAD").strip(), bool(ask("status", "--porcelain").strip())
-    except (OSError, subprocess.SubprocessError):
-        return None, None
+def _exported(run: RunRecord) -> dict[str, Any]:
+    exported = {
+        "run_id": run.run_id,
+        "status": run.status,
+        "executed": run.done,
+        "skipped": run.skipped,
+        "started": run.started,
+        "ended": run.ended,
+        "error": run.error,
+        **{key: value for key, value in run.details.items() if key not in _NOT_EXPORTED},
+    }
+    return {key: value for key, value in exported.items() if value is not None}

@@ -23,6 +23,8 @@ class Request:
     forced: tuple[str, ...] = ()
     propagate: bool = False
     resume: bool = False
+    only_forced: bool = False
+    """Run the forced nodes and what they need, and nothing that is merely missing."""
 
     @classmethod
     def of(
@@ -35,6 +37,7 @@ class Request:
         force: Iterable[str] = (),
         propagate: bool = False,
         resume: bool = False,
+        only_forced: bool = False,
         **selectors: Iterable[str] | None,
     ) -> Request:
         """Make a request from the arguments of ``Session.run``.
@@ -56,10 +59,11 @@ class Request:
             names,
             Selection.of(**chosen),
             dict(load_versions or {}),
-            bool(only_missing_outputs or propagate or resume),
+            bool(only_missing_outputs or propagate or resume or only_forced),
             _words("force", force),
             propagate,
             resume,
+            only_forced,
         )
 
     @property
@@ -77,6 +81,7 @@ class Request:
             "force": list(self.forced),
             "propagate": self.propagate,
             "resume": self.resume,
+            **({"only_forced": True} if self.only_forced else {}),
         }
 
     @classmethod
@@ -90,6 +95,7 @@ class Request:
             tuple(data["force"]),
             bool(data["propagate"]),
             bool(data["resume"]),
+            bool(data.get("only_forced", False)),
         )
 
 

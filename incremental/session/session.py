@@ -10,6 +10,7 @@ from incremental.errors import PlanMismatchError, SessionError
 from incremental.session.record import SessionRecord
 from incremental.session.request import Request
 from incremental.session.sealed import read_sealed, seal
+from incremental.state.claims import Claims
 from incremental.state.history import History
 from incremental.state.ledger import FileLedger
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from incremental.runner import AbstractRunner, RunResult
     from incremental.session.context import Context
     from incremental.session.execution import Execution
+    from incremental.session.outputs import Outputs
     from incremental.session.sealed import Sealed
 
 
@@ -53,7 +55,8 @@ class Session:
         self._closed = False
         root = project.project.path
         self._ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=project.is_durable)
-        self._record = SessionRecord(project.project, env, self._runtime_params)
+        private = tuple(project.settings.PRIVATE_PARAMETERS)
+        self._record = SessionRecord(project.project, env, self._runtime_params, private)
 
     @classmethod
     def create(
@@ -191,6 +194,7 @@ class Session:
         propagate: bool = False,
         resume: bool = False,
         listeners: Iterable[Listener] = (),
+        wait: bool = False,
     ) -> RunResult:
         """Run a registered pipeline, or the part of it that the selectors leave.
 
@@ -211,6 +215,7 @@ class Session:
             propagate: also make again what is older than its inputs, and what follows from it.
             resume: finish the last run that failed or was interrupted.
             listeners: called with each event of the run.
+            wait: when another run writes what this one may write, wait for it to end.
 
         Returns:
             The free outputs by name; values of skipped and of persistent ones are loaded when indexed.
@@ -218,10 +223,11 @@ class Session:
         Raises:
             SessionError: an argument that cannot be used, an unknown pipeline, a closed session.
             SelectionError: a selector that names nothing.
+            ClaimError: another run writes what this one may write.
             UnmetInputsError: the plan cannot be carried out; nothing ran.
             NodeRunError: a node failed; what it would have replaced is still there.
         """
-        return self.run_request(Request.of(**_asked(locals())), runner, listeners)
+        return self.run_request(Request.of(**_asked(locals())), runner, listeners, wait=wait)
 
     def plan_request(self, request: Request) -> Plan:
         """Plan a request that is already made: what ``plan`` does with its arguments."""
@@ -229,10 +235,22 @@ class Session:
         return self._execution.plan(request)
 
     def run_request(
-        self, request: Request, runner: AbstractRunner | None = None, listeners: Iterable[Listener] = ()
+        self,
+        request: Request,
+        runner: AbstractRunner | None = None,
+        listeners: Iterable[Listener] = (),
+        *,
+        wait: bool = False,
     ) -> RunResult:
         """Run a request that is already made: what ``run`` does with its arguments."""
-        return self._run(request, runner, listeners, None)
+        return self._run(request, runner, listeners, None, wait)
+
+    def outputs(self, request: Request) -> Outputs:
+        """Return the outputs of what a request selects, beside their records. Nothing is written."""
+        from incremental.session.outputs import Outputs
+
+        self._check_open()
+        return Outputs(self._execution.prepare(request), self._ledger)
 
     def seal(self, plan: Plan, request: Request) -> str:
         """Return the text of a plan file, for ``run_sealed``."""
@@ -247,6 +265,7 @@ class Session:
         replan: bool = False,
         runner: AbstractRunner | None = None,
         listeners: Iterable[Listener] = (),
+        wait: bool = False,
     ) -> RunResult:
         """Run a plan file, after looking again whether the world is still as it was.
 
@@ -255,6 +274,7 @@ class Session:
             replan: accept whatever changed.
             runner: how to run.
             listeners: called with each event of the run.
+            wait: when another run writes what this one may write, wait for it to end.
 
         Raises:
             PlanMismatchError: a verdict or a version would be another today, or the file is no plan.
@@ -269,7 +289,7 @@ class Session:
             )
         if not replan and sealed.configuration != configuration_digest(self._context):
             raise PlanMismatchError("the parameters changed since the plan was made; accept it with --replan")
-        return self._run(sealed.request, runner, listeners, None if replan else sealed)
+        return self._run(sealed.request, runner, listeners, None if replan else sealed, wait)
 
     def close(self) -> None:
         """Save the record of the session, unless told not to, and let go of the ledger."""
@@ -290,6 +310,7 @@ class Session:
         runner: AbstractRunner | None,
         listeners: Iterable[Listener],
         sealed: Sealed | None,
+        wait: bool,
     ) -> RunResult:
         self._check_open()
         begun: list[str] = []  # stays empty when the run is refused: that leaves no trace
@@ -298,27 +319,21 @@ class Session:
             begun.append(self.history.claim() if self._record.has_runs else self.session_id)
             return self.session_id, begun[0]
 
-        executed = skipped = 0
-        status = "failed"
         try:
-            result = self._execution.run(request, runner, begin, listeners, sealed)
-            status, executed, skipped = "succeeded", len(result.executed), len(result.skipped)
-            return result
+            return self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
         except Exception as error:
             if begun:
                 self._record.note_error(error, self._scrub)
             raise
-        except BaseException:
-            status = "interrupted"
-            raise
         finally:
             if begun:
-                self._record.note_run(begun[0], status, executed, skipped)
+                self._record.has_runs = True
                 self._save_record()
 
     def _save_record(self) -> None:
         if self._save_on_close:
-            self.store.save(self._record.as_dict(self.session_id))
+            runs = self.history.of_session(self.session_id)
+            self.store.save(self._record.as_dict(self.session_id, runs))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -348,9 +363,14 @@ class Session:
             catalog_class=settings.DATA_CATALOG_CLASS,
             durable=self._loaded.is_durable,
         )
+        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         if self._hooks is not None:
             self._hooks.hook.after_context_created(context=context)
         return context
+
+    @functools.cached_property
+    def _claims(self) -> Claims:
+        return Claims(self.project.path)
 
     @functools.cached_property
     def _execution(self) -> Execution:
@@ -358,9 +378,12 @@ class Session:
 
         project = self.project
         sources = () if project.package_name is None else (str(project.source_dir),)
-        return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks, sources)
+        return Execution(
+            self._context, self.pipelines, self._ledger, self.history, self._claims, self._hooks, sources
+        )
 
 
 def _asked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return those arguments of ``plan`` or ``run`` that make the request; both name them as it does."""
-    return {key: value for key, value in arguments.items() if key not in ("self", "runner", "listeners")}
+    others = ("self", "runner", "listeners", "wait")
+    return {key: value for key, value in arguments.items() if key not in others}

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from incremental.errors import SessionError
+from incremental.secrets import as_text
 
+_CHECKSUM = "checksum"
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 
 
@@ -51,7 +53,7 @@ class BaseSessionStore(ABC):
 class JSONSessionStore(BaseSessionStore):
     """One readable file a session, ``.incremental/sessions/<session id>.json``, private to the user.
 
-    A record is replaced as a whole: a crash leaves the former one.
+    A record is replaced as a whole: a crash leaves the former one. Its checksum tells one that was damaged.
 
     Raises:
         SessionError: the session id is no plain name.
@@ -67,14 +69,17 @@ class JSONSessionStore(BaseSessionStore):
 
     def save(self, data: dict[str, Any]) -> None:
         """Write the record as JSON; what JSON cannot express is written as text."""
-        from incremental.io.files.staging import write_atomically
-        from incremental.state.database import make_private_folder
+        from incremental.state.private import make_private_folder, make_private_subfolder, write_private
 
-        make_private_folder(self._file.parent.parent)
-        self._file.parent.mkdir(mode=0o700, exist_ok=True)
-        text = json.dumps(data, indent=2, default=str, ensure_ascii=False)
-        write_atomically(self._file, f"{text}\n".encode())
-        self._file.chmod(0o600)
+        try:
+            make_private_folder(self._file.parent.parent)
+            make_private_subfolder(self._file.parent)
+        except NotADirectoryError as error:
+            raise SessionError(f"the session cannot be recorded: {error}") from error
+        plain = json.loads(json.dumps(data, default=as_text))
+        document = {**plain, _CHECKSUM: _checksum(plain)}
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        write_private(self._file, f"{text}\n".encode("utf-8", "surrogatepass"))
 
     def read(self) -> dict[str, Any]:
         """Return the record.
@@ -84,11 +89,21 @@ class JSONSessionStore(BaseSessionStore):
             SessionError: the file is no record of ours.
         """
         try:
-            data = json.loads(self._file.read_text(encoding="utf-8"))
+            data = json.loads(self._file.read_bytes().decode("utf-8", "surrogatepass"))
         except FileNotFoundError:
             raise FileNotFoundError(f"no record of session {self.session_id!r} at {self._file}") from None
-        except ValueError as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SessionError(f"the record {self._file} cannot be read: {error}") from error
         if not isinstance(data, dict):
             raise SessionError(f"the record {self._file} is no mapping")
+        if data.pop(_CHECKSUM, None) != _checksum(data):
+            raise SessionError(f"the record {self._file} is damaged: its checksum is another; delete it")
         return data
+
+
+def _checksum(data: dict[str, Any]) -> str:
+    import xxhash
+
+    text = json.dumps(data, sort_keys=True)
+    checksum: str = xxhash.xxh3_128_hexdigest(text.encode())
+    return checksum

@@ -1,8 +1,10 @@
-"""What outlives a run: ledger of outputs, marks beside them, history of runs. It plans and runs nothing."""
+"""What outlives a run: ledger and marks of outputs, claims and history of runs. It plans and runs nothing."""
 
+from incremental.state.claims import Claims
 from incremental.state.history import History, RunRecord, StepRecord
-from incremental.state.ledger import FileLedger, Ledger, Marks, MemoryLedger, Output
+from incremental.state.ledger import FileLedger, Ledger, MemoryLedger
 from incremental.state.marks import apply_marks
+from incremental.state.records import Marks, Output, Record
 
 __all__ = [
     "Ledger",
@@ -10,6 +12,8 @@ __all__ = [
     "MemoryLedger",
     "Marks",
     "Output",
+    "Record",
+    "Claims",
     "History",
     "RunRecord",
     "StepRecord",

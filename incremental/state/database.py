@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from incremental.errors import LedgerError
+from incremental.state import seals
+from incremental.state.private import make_private_folder, refuse_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +29,11 @@ Found = TypeVar("Found")
 _PATIENCE = 10.0  # seconds to wait for another process that writes
 _ATTEMPTS = 20  # to read while another process folds its journal into the file
 _COMMENT = re.compile(r"--.*")
+_NO_DAMAGE = ("locked", "busy", "unable to open", "full", "interrupted")
+"""Words of errors that a whole file raises as well."""
+BROKEN = (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError)
+"""How a query fails on what is damaged: in SQLite, or in taking apart what SQLite hands out."""
+_MARK = 0x696E6300  # "inc"; with the version added it is the application's id in the file
 _JOURNAL_HEADER = 32  # bytes; its salt changes when the journal begins anew
 
 _FIRST = """
@@ -89,10 +98,22 @@ ALTER TABLE step ADD COLUMN attempt INTEGER;    -- the last one, counted from 1
 ALTER TABLE step ADD COLUMN error TEXT;
 """
 
-_MIGRATIONS = (_FIRST, _DIGESTS_AND_DETAILS)
+_SEALS = f"""
+ALTER TABLE output ADD COLUMN reads TEXT;       -- JSON: what the last commit was made from
+UPDATE output SET reads = (
+    SELECT json_group_object(input, lineage.generation) FROM lineage WHERE lineage.location = output.location
+) WHERE location IN (SELECT location FROM lineage);
+DROP TABLE lineage;
+ALTER TABLE output ADD COLUMN seal INTEGER;     -- checksum of all columns but the state
+UPDATE output SET seal = seal_of({seals.SEALED});
+"""
+
+_MIGRATIONS = (_FIRST, _DIGESTS_AND_DETAILS, _SEALS)
 """What takes a file from each version to the next; a released one is never changed, only followed."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
+_FIRST_SEALED = 3
+"""The version from which on records have seals, and the file says its version twice."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -107,12 +128,18 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         make_private_folder(path.parent)
         try:
-            return _prepare(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            connection = _opened_whole(path)
+        except sqlite3.Error as error:
+            if not is_damage(error):
                 raise
             _set_aside(path)
-            return _prepare(path)
+            connection = _opened_whole(path)
+        try:
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
             f"cannot write the ledger {str(path)!r}: {error}; check the rights on its folder"
@@ -132,30 +159,39 @@ def read_without_trace(path: Path, query: Callable[[sqlite3.Connection], Found],
             before = _stamp(path)
             if before is None:
                 return otherwise
-            failure: sqlite3.DatabaseError | None = None
+            failure: Exception | None = None
             try:
                 found = _ask_at_rest(path, query, otherwise)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
+                if not is_damage(error):
+                    raise
                 failure, found = error, otherwise
             if _stamp(path) == before:
                 break
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"cannot read the ledger {str(path)!r}: {error}; check its rights") from error
     if failure is not None:
         logger.warning("the ledger %s is damaged (%s): it counts as empty", path, failure)
     return found
 
 
-def _prepare(path: Path) -> sqlite3.Connection:
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file is not as it was written, rather than out of reach or in use."""
+    if isinstance(error, sqlite3.OperationalError):
+        return not any(words in str(error).lower() for words in _NO_DAMAGE)
+    return True
+
+
+def _opened_whole(path: Path) -> sqlite3.Connection:
+    for companion in _companions(path):
+        refuse_link(companion)  # SQLite would write through it
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _keep_a_journal(connection)
-        if _check_version(connection, path) > 0:
-            _check_whole(connection)
-        _migrate(connection, path)
+        version = _check_version(connection, path)
+        if version > 0:
+            _check_whole(connection, version)
     except BaseException:
         connection.close()
         raise
@@ -177,7 +213,11 @@ def _keep_a_journal(connection: sqlite3.Connection) -> None:
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a file; it is there twice, so that a flipped bit makes no other version of it."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    mark: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if mark not in (0, _MARK + version) or (version >= _FIRST_SEALED and not mark):
+        raise sqlite3.DatabaseError(f"it says that it has version {version}, and another one besides")
     if version > SCHEMA_VERSION:
         raise LedgerError(
             f"the ledger {str(path)!r} has version {version}, this engine reads up to {SCHEMA_VERSION}: "
@@ -192,20 +232,46 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statements in _MIGRATIONS[_check_version(connection, path) :]:
-            for statement in filter(str.strip, _COMMENT.sub("", statements).split(";")):
-                connection.execute(statement)
+        _run_migrations(connection, _check_version(connection, path))
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA application_id={_MARK + SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
-def _check_whole(connection: sqlite3.Connection) -> None:
+def _run_migrations(connection: sqlite3.Connection, version: int) -> None:
+    connection.create_function("seal_of", -1, seals.seal_of)
+    for statements in _MIGRATIONS[version:]:
+        for statement in filter(str.strip, _COMMENT.sub("", statements).split(";")):
+            connection.execute(statement)
+
+
+def _check_whole(connection: sqlite3.Connection, version: int) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+    if version == SCHEMA_VERSION and not _columns(connection) >= _expected_columns():
+        raise sqlite3.DatabaseError("a table is not as it was made")
+    if version >= _FIRST_SEALED:
+        seals.check_all(connection)
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Return all columns with their tables."""
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {
+        (table, row[0])
+        for table in tables
+        for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    }
+
+
+def _expected_columns() -> set[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _run_migrations(connection, 0)
+        return _columns(connection)
 
 
 def _set_aside(path: Path) -> None:
@@ -216,14 +282,9 @@ def _set_aside(path: Path) -> None:
     logger.warning("the ledger was damaged: set aside as %s, a new one begins", damaged)
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder that only the user may enter and that git leaves alone, if it is not there."""
-    if folder.is_dir():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
+def _companions(path: Path) -> tuple[Path, ...]:
+    """Return the files that SQLite puts beside a database."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
 
 
 def _journal(path: Path) -> Path:
@@ -278,6 +339,8 @@ def _stamp(path: Path) -> tuple[int, int, bytes] | None:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     try:
         with _journal(path).open("rb") as journal:
             header = journal.read(_JOURNAL_HEADER)

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import sqlite3
-import threading
+import json
+import os
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from incremental.errors import LedgerError
-from incremental.state.database import Found, open_for_writing, read_without_trace
+from incremental.state import seals
+from incremental.state.records import Marks, Output, Record, Records, find_outdated, record_of
+from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One output of one node, about to be written or just written."""
-
-    dataset: str
-    location: str
-    version: str | None = None
-    size: int | None = None
-    mtime_ns: int | None = None
-    inode: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What a ledger knows that existence alone does not tell; all keys are locations."""
-
-    begun: frozenset[str] = frozenset()
-    generations: Mapping[str, str] = field(default_factory=dict)
-    """The identity of the last commit of each location."""
-    outdated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """An output -> the inputs that were committed again since it was made from them."""
 
 
 class Ledger(Protocol):
@@ -50,12 +27,17 @@ class Ledger(Protocol):
     def commit(self, run_id: str, node: str, outputs: Sequence[Output], reads: Mapping[str, str]) -> str:
         """Note that all outputs of a node are whole, made from ``reads`` (location -> generation).
 
+        It may be written later, with others; until then the outputs count as begun, or as unproven.
+
         Returns:
             The generation that the outputs have from now on.
         """
 
     def abandon(self, outputs: Sequence[Output]) -> None:
         """Take a begin back: nothing was written, the former outputs still stand."""
+
+    def flush(self) -> None:
+        """Write now what was to be written later."""
 
     def marks(self) -> Marks:
         """Return what is known of all outputs."""
@@ -67,6 +49,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._begun: set[str] = set()
         self._generations: dict[str, str] = {}
+        self._records: dict[str, Record] = {}
         self._reads: dict[str, dict[str, str]] = {}
         self._count = itertools.count(1)
 
@@ -78,32 +61,37 @@ class MemoryLedger:
         """See :class:`Ledger`."""
         generation = _generation(run_id, node, next(self._count))
         for output in outputs:
-            self._generations[output.location] = generation
-            self._reads[output.location] = dict(reads)
-            self._begun.discard(output.location)
+            location = output.location
+            self._generations[location] = generation
+            self._records[location] = record_of(output, run_id, node, generation)
+            self._reads[location] = dict(reads)
+            self._begun.discard(location)
         return generation
 
     def abandon(self, outputs: Sequence[Output]) -> None:
         """See :class:`Ledger`."""
         self._begun.difference_update(output.location for output in outputs)
 
+    def flush(self) -> None:
+        """See :class:`Ledger`."""
+
     def marks(self) -> Marks:
         """See :class:`Ledger`."""
-        outdated = {}
-        for location, reads in self._reads.items():
-            if location in self._begun:
-                continue
-            newer = sorted(name for name, was in reads.items() if self._generations.get(name, was) != was)
-            if newer:
-                outdated[location] = tuple(newer)
-        return Marks(frozenset(self._begun), dict(self._generations), outdated)
+        reads = [(location, reads) for location, reads in self._reads.items() if location not in self._begun]
+        rows = {
+            location: record.begun() if location in self._begun else record
+            for location, record in self._records.items()
+        }
+        outdated = find_outdated(reads, self._generations)
+        return Marks(frozenset(self._begun), dict(self._generations), outdated, Records(rows))
 
 
-class FileLedger:
+class FileLedger(LedgerFile):
     """The ledger of a project, in SQLite; made when something is first written.
 
     Locations inside the project are kept relative to it, so a moved or copied folder keeps its record.
-    A record that a crash loses costs a re-run; none is believed that was not written whole.
+    A record that a crash loses costs a re-run; none is believed that was not written whole: each row
+    has a checksum, and a begin is written at once.
 
     Args:
         path: the database file.
@@ -112,134 +100,111 @@ class FileLedger:
     """
 
     def __init__(self, path: Path, root: Path, *, durable: bool = True) -> None:
-        self.path = path
+        super().__init__(path, durable=durable)
         self._root = f"{root}/"
-        self._durable = durable
         self._count = itertools.count(1)
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
     def begin(self, run_id: str, node: str, outputs: Sequence[Output]) -> None:
         """See :class:`Ledger`."""
         now = time.time()
-        rows = [(self._key(out.location), out.dataset, run_id, node, now) for out in outputs]
-        with self.transaction(synced=self._durable) as connection:
-            connection.executemany(_BEGIN, rows)
+        rows = [
+            _sealed(self._key(out.location), out.dataset, None, run_id, node, *_NOTHING, now)
+            for out in outputs
+        ]
+        self.at_once(_BEGIN, rows)
 
     def commit(self, run_id: str, node: str, outputs: Sequence[Output], reads: Mapping[str, str]) -> str:
-        """See :class:`Ledger`."""
+        """See :class:`Ledger`. Written later, with others."""
         generation = _generation(run_id, node, next(self._count))
         now = time.time()
-        rows, lineage, keys = [], [], []
-        for out in outputs:
-            key = self._key(out.location)
-            keys.append((key,))
-            rows.append(
-                (
-                    key,
-                    out.dataset,
-                    generation,
-                    run_id,
-                    node,
-                    out.version,
-                    out.size,
-                    out.mtime_ns,
-                    out.inode,
-                    now,
-                )
+        root = self._root
+        inputs = {location.removeprefix(root): was for location, was in reads.items()}
+        made_from = json.dumps(inputs) if inputs else None
+        rows = [
+            _sealed(
+                self._key(out.location),
+                out.dataset,
+                generation,
+                run_id,
+                node,
+                out.version,
+                out.size,
+                out.mtime_ns,
+                out.inode,
+                out.ctime_ns,
+                out.digest,
+                out.attempt,
+                made_from,
+                now,
             )
-            lineage += [(key, self._key(location), was) for location, was in reads.items()]
-        with self.transaction() as connection:
-            connection.executemany(_COMMIT, rows)
-            connection.executemany("DELETE FROM lineage WHERE location = ?", keys)
-            if lineage:
-                connection.executemany("INSERT INTO lineage VALUES (?, ?, ?)", lineage)
+            for out in outputs
+        ]
+        self.later(_COMMIT, rows)
         return generation
 
-    def abandon(self, outputs: Sequence[Output]) -> None:
-        """See :class:`Ledger`."""
-        keys = [(self._key(out.location),) for out in outputs]
+    def restamp(self, outputs: Sequence[Output]) -> None:
+        """Note that outputs whose content is as it was have other times, or another place on the disk."""
         with self.transaction() as connection:
-            connection.executemany("DELETE FROM output WHERE location = ? AND generation IS NULL", keys)
-            connection.executemany("UPDATE output SET state = 'committed' WHERE location = ?", keys)
+            for out in outputs:
+                query = f"SELECT {seals.SEALED} FROM output WHERE location = ?"
+                row = connection.execute(query, (self._key(out.location),)).fetchone()
+                stamp = (out.size, out.mtime_ns, out.inode, out.ctime_ns)
+                connection.execute(_COMMIT, _sealed(*row[:6], *stamp, *row[10:]))
+
+    def abandon(self, outputs: Sequence[Output]) -> None:
+        """See :class:`Ledger`. Written later, with others."""
+        keys = [(self._key(out.location),) for out in outputs]
+        self.later("DELETE FROM output WHERE location = ? AND generation IS NULL", keys)
+        self.later("UPDATE output SET state = 'committed' WHERE location = ?", keys)
 
     def marks(self) -> Marks:
         """See :class:`Ledger`. Writes nothing, not even when the ledger is not there."""
         return self.read(self._marks, Marks())
 
     def _marks(self, connection: sqlite3.Connection) -> Marks:
-        location = self.location
-        begun = {location(key) for (key,) in connection.execute(_BEGUN)}
-        generations = {location(key): generation for key, generation in connection.execute(_GENERATIONS)}
-        outdated: dict[str, tuple[str, ...]] = {}
-        for key, source in connection.execute(_OUTDATED):
-            made = location(key)
-            if made not in begun:
-                outdated[made] = (*outdated.get(made, ()), location(source))
-        return Marks(frozenset(begun), generations, outdated)
+        root, check = self._root, seals.check
+        begun: set[str] = set()
+        generations: dict[str, str] = {}
+        rows: dict[str, tuple[Any, ...]] = {}
+        for row in connection.execute(seals.SELECT):
+            check(row)
+            key = row[0]
+            is_plain = key.__class__ is str and ":" not in key and key[:1] != "/"
+            location = root + key if is_plain else self.location(key)
+            if row[-1] == "begun":
+                begun.add(location)
+            if row[2] is not None:
+                generations[location] = row[2]
+                rows[location] = row
+        return Marks(frozenset(begun), generations, self._outdated(rows), Records(rows))
 
-    @contextlib.contextmanager
-    def transaction(self, *, synced: bool = False) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction, all or nothing; ``synced`` waits until it is on disk.
+    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[str, ...]]:
+        generations = {_text(row[0]): row[2] for row in rows.values()}
+        reads = (
+            (location, json.loads(row[12]))
+            for location, row in rows.items()
+            if row[12] is not None and row[-1] != "begun"
+        )
+        return {
+            location: tuple(map(self.location, newer))
+            for location, newer in find_outdated(reads, generations).items()
+        }
 
-        Raises:
-            LedgerError: the file cannot be written. An IntegrityError comes through as it is.
-        """
-        with self._lock:
-            connection = self._open()
-            try:
-                if synced:
-                    connection.execute("PRAGMA synchronous=FULL")
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except sqlite3.IntegrityError:
-                raise
-            except sqlite3.Error as error:
-                raise LedgerError(f"cannot write the ledger {str(self.path)!r}: {error}") from error
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                if synced:
-                    connection.execute(f"PRAGMA synchronous={self._relaxed}")
-
-    def read(self, query: Callable[[sqlite3.Connection], Found], otherwise: Found) -> Found:
-        """Return what a query finds, or ``otherwise`` when there is no ledger; leaves no trace.
-
-        Raises:
-            LedgerError: the file cannot be read, or is from a newer version.
-        """
-        with self._lock:
-            if self._connection is not None:
-                try:
-                    return query(self._connection)
-                except sqlite3.Error as error:
-                    raise LedgerError(f"cannot read the ledger {str(self.path)!r}: {error}") from error
-        return read_without_trace(self.path, query, otherwise)
-
-    def close(self) -> None:
-        """Fold the journal into the file and let go of it."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def location(self, key: str) -> str:
+    def location(self, key: str | bytes) -> str:
         """Return the location that a key of the database stands for."""
+        key = _text(key)
         return key if key[0] == "/" or "://" in key or key.startswith("dataset:") else self._root + key
 
-    def _key(self, location: str) -> str:
-        return location.removeprefix(self._root)
-
-    @property
-    def _relaxed(self) -> str:
-        return "NORMAL" if self._durable else "OFF"
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = open_for_writing(self.path)
-            self._connection.execute(f"PRAGMA synchronous={self._relaxed}")
-        return self._connection
+    def _key(self, location: str) -> str | bytes:
+        """Return what stands for a location in the database; a path that is no text is kept as bytes."""
+        key = location.removeprefix(self._root)
+        if key.isascii():
+            return key
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(key)
+        return key
 
 
 def _generation(run_id: str, node: str, number: int) -> str:
@@ -247,27 +212,20 @@ def _generation(run_id: str, node: str, number: int) -> str:
     return f"{run_id}#{number}:{node}"
 
 
-_BEGIN = """
-INSERT INTO output (location, dataset, state, run_id, node, at) VALUES (?, ?, 'begun', ?, ?, ?)
-ON CONFLICT (location) DO UPDATE SET state = 'begun'
-"""
+def _text(key: str | bytes) -> str:
+    return key if isinstance(key, str) else os.fsdecode(key)
 
-_COMMIT = """
-INSERT INTO output (location, dataset, state, generation, run_id, node, version, size, mtime_ns, inode, at)
-VALUES (?, ?, 'committed', ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (location) DO UPDATE SET
-    dataset = excluded.dataset, state = 'committed', generation = excluded.generation,
-    run_id = excluded.run_id, node = excluded.node, version = excluded.version,
-    size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, at = excluded.at
-"""
 
-_BEGUN = "SELECT location FROM output WHERE state = 'begun'"
+def _sealed(*values: Any) -> tuple[Any, ...]:
+    return (*values, seals.seal_of(*values))
 
-_GENERATIONS = "SELECT location, generation FROM output WHERE generation IS NOT NULL"
 
-_OUTDATED = """
-SELECT lineage.location, lineage.input
-FROM lineage JOIN output AS source ON source.location = lineage.input
-WHERE source.generation <> lineage.generation
-ORDER BY lineage.location, lineage.input
-"""
+_NOTHING = (None,) * 8
+"""Version, size, times, inode, digest, attempt and inputs of what was begun and never committed."""
+
+_INSERT = f"INSERT INTO output ({seals.SEALED}, seal, state) VALUES ({'?, ' * (seals.COUNT + 1)}"
+
+_BEGIN = f"{_INSERT}'begun') ON CONFLICT (location) DO UPDATE SET state = 'begun'"
+
+_COMMIT = f"""{_INSERT}'committed') ON CONFLICT (location) DO UPDATE SET state = 'committed',
+    {", ".join(f"{name} = excluded.{name}" for name in f"{seals.SEALED}, seal".split(", ")[1:])}"""

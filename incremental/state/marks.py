@@ -1,4 +1,4 @@
-"""Merge what the ledger knows into what the survey saw. Pure: facts and marks in, facts out."""
+"""Merge what the ledger knows into what was seen. Pure: facts, marks and stamps of files in, facts out."""
 
 from __future__ import annotations
 
@@ -8,39 +8,117 @@ from typing import TYPE_CHECKING
 from incremental.planner.facts import Facts, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    import os
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from incremental.state.ledger import Marks
+    from incremental.state.records import Marks, Record
 
 
-def apply_marks(facts: Facts, marks: Marks, made: Collection[str]) -> Facts:
-    """Return the facts with ``incomplete`` outputs, outdated ones, and those that nobody vouches for.
+def apply_marks(
+    facts: Facts,
+    marks: Marks,
+    written: Iterable[Sequence[str]],
+    stamps: Mapping[str, os.stat_result] | None = None,
+    digests: Mapping[str, str] | None = None,
+) -> Facts:
+    """Return the facts with what is incomplete, outdated, changed since it was committed, or unproven.
 
     Args:
         facts: what the survey saw.
         marks: what the ledger knows, by location.
-        made: the datasets that some node of the pipeline writes; only those are expected in a ledger.
+        written: the outputs of each node of the pipeline; only those are expected in a ledger.
+        stamps: what files look like that do not look as they were recorded, by dataset.
+        digests: what is in those of them that were read, by dataset.
     """
-    locations, states = facts.locations, facts.states
-    begun = (
-        {
-            name: State.INCOMPLETE
-            for name, location in locations.items()
-            if location in marks.begun and states[name] is State.PRESENT
-        }
-        if marks.begun
-        else {}
-    )
-    known = marks.generations
-    unproven = frozenset(
-        name for name in made if states.get(name) is State.PRESENT and locations.get(name) not in known
-    )
+    outputs_by_node = [tuple(names) for names in written]
+    incomplete = _begun(facts, marks) | _parted(facts, marks, outputs_by_node)
+    if incomplete:
+        facts = dataclasses.replace(facts, states={**facts.states, **incomplete})
+    states, locations, known = facts.states, facts.locations, marks.generations
+    changed, touched = _differing(facts, marks, stamps or {}, digests or {})
     return dataclasses.replace(
         facts,
-        states={**states, **begun} if begun else states,
         outdated=_outdated_names(facts, marks),
-        unproven=unproven,
+        unproven=frozenset(
+            [
+                name
+                for names in outputs_by_node
+                for name in names
+                if states.get(name) is State.PRESENT and locations.get(name) not in known
+            ]
+        ),
+        changed=changed,
+        touched=touched,
     )
+
+
+def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> Iterator[tuple[str, Record]]:
+    """Yield each made dataset that is there, with its record where that tells what to expect of it.
+
+    A pinned version is whatever the user asked for, and the record is of the last one.
+    """
+    states, locations, records, pins = facts.states, facts.locations, marks.records, facts.pins
+    present = State.PRESENT
+    for name in made:
+        if states.get(name) is present and name not in pins and locations[name] in records:
+            record = records[locations[name]]
+            if record.state != "begun":
+                yield name, record
+
+
+def is_moved(record: Record, found: os.stat_result) -> bool:
+    """Whether a file of the recorded size has other times or is another one: its content may be the same."""
+    return found.st_size == record.size and not record.fits(found)
+
+
+def _begun(facts: Facts, marks: Marks) -> dict[str, State]:
+    if not marks.begun:
+        return {}
+    return {
+        name: State.INCOMPLETE
+        for name, location in facts.locations.items()
+        if location in marks.begun and facts.states[name] is State.PRESENT
+    }
+
+
+def _parted(facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]]) -> dict[str, State]:
+    """Find nodes whose outputs are there and were not committed as one: a commit was lost, or half undone."""
+    parted: dict[str, State] = {}
+    for names in outputs_by_node:
+        if len(names) < 2:
+            continue
+        there = [name for name in names if facts.states.get(name) is State.PRESENT]
+        if len({marks.generations.get(facts.locations[name]) for name in there}) > 1:
+            parted.update(dict.fromkeys(there, State.INCOMPLETE))
+    return parted
+
+
+def _differing(
+    facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result], digests: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Tell what is not as it was committed: for sure, and by its times alone.
+
+    Another size or another version is a change. Where only times or the number on the disk differ, as
+    after a copy or a checkout, the content decides if it was read.
+    """
+    changed: dict[str, str] = {}
+    touched: dict[str, str] = {}
+    versions = facts.versions
+    for name, found in stamps.items():
+        if facts.states[name] is not State.PRESENT:
+            continue
+        record = marks.records[facts.locations[name]]
+        if record.version != versions.get(name):
+            changed[name] = record.run_id
+        elif record.fits(found):
+            continue
+        elif found.st_size != record.size:
+            changed[name] = record.run_id
+        elif name not in digests:
+            touched[name] = record.run_id
+        elif digests[name] != record.digest:
+            changed[name] = record.run_id
+    return changed, touched
 
 
 def _outdated_names(facts: Facts, marks: Marks) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incremental.cli.call import Call
-from incremental.cli.interrupts import terminable
+from incremental.cli.interrupts import interruptible
 from incremental.cli.output import Output, is_screen, look_of
 from incremental.cli.progress import progress
 from incremental.events import NodeFinished, NodeStarted, RunFinished, RunStarted
@@ -111,7 +111,7 @@ def test_outside_the_main_thread_no_signal_is_handled() -> None:
     seen = []
 
     def work() -> None:
-        with terminable():
+        with interruptible():
             seen.append("done")
 
     thread = threading.Thread(target=work)

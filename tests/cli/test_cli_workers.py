@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from trials import assert_brief, assert_gone, family, tried
 
 COMMAND = [sys.executable, "-m", "incremental"]
 PIPELINE = """
@@ -71,10 +71,6 @@ def until(condition, seconds: float = 30) -> None:
         time.sleep(0.01)
 
 
-def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
-
-
 def test_a_project_of_one_file_with_closures_runs_on_processes(process, naps: Path) -> None:
     said = process("run", "pipeline.py", "--runner", "processes", "--workers", "2", env={"NAP": "0"})
     assert (said.returncode, said.stdout.count("\n")) == (0, 1)
@@ -82,7 +78,7 @@ def test_a_project_of_one_file_with_closures_runs_on_processes(process, naps: Pa
     assert said.stderr.count("working on it") == 2
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 @pytest.mark.parametrize(
     ("to_group", "number", "code"),
     [
@@ -97,15 +93,15 @@ def test_processes_stop_at_once_and_none_is_left(
     naps: Path, to_group: bool, number: int, code: int, trial: int
 ) -> None:
     running = started(naps, "processes")
-    workers = family(running)
-    assert len(workers) >= 2
+    processes = family(running.pid)
+    assert len(processes) >= 3
     begin = time.monotonic()
     (os.killpg if to_group else os.kill)(running.pid, number)
     running.wait(10)
     assert time.monotonic() - begin < 2
-    _, alive = psutil.wait_procs(workers, 5)
-    assert alive == []
+    assert_gone(processes)
     out, err = running.communicate(timeout=5)
+    assert_brief(err)
     told = [line for line in err.splitlines() if line != "working on it"]
     assert (running.returncode, out) == (code, "")
     assert not list((naps / "out").glob("*.txt"))
@@ -119,9 +115,10 @@ def test_processes_stop_at_once_and_none_is_left(
     assert json.loads(listed.stdout)["runs"][0]["status"] == "interrupted"
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 def test_threads_are_waited_for_until_the_second_interrupt(naps: Path, trial: int) -> None:
     running = started(naps, "threads", "30", "-v", "-q")  # with progress and warnings, as by default
+    processes = family(running.pid)
     running.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert running.poll() is None
@@ -129,6 +126,8 @@ def test_threads_are_waited_for_until_the_second_interrupt(naps: Path, trial: in
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=10)
     assert time.monotonic() - begin < 2
+    assert_gone(processes)
+    assert_brief(err)
     told = [
         line for line in err.splitlines() if line.startswith(("warning", "stopped", "Exception", "Traceback"))
     ]
@@ -149,26 +148,32 @@ def test_what_threads_finish_after_the_first_interrupt_is_kept(naps: Path) -> No
     assert {path.name for path in (naps / "out").iterdir()} == {"a.txt", "b.txt"}
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 def test_a_termination_does_not_wait_for_threads(naps: Path, trial: int) -> None:
     running = started(naps, "threads")
+    processes = family(running.pid)
     begin = time.monotonic()
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=10)
+    _, err = running.communicate(timeout=10)
     assert time.monotonic() - begin < 2
+    assert_gone(processes)
+    assert_brief(err)
     assert running.returncode == 143
 
 
-@pytest.mark.parametrize("trial", range(3))
+@tried
 def test_a_worker_that_is_killed_is_told_in_few_lines(naps: Path, trial: int) -> None:
     running = started(naps, "processes")
     victim = int(next(naps.glob("started-a-*")).name.rpartition("-")[2])
     sibling = int(next(naps.glob("started-b-*")).name.rpartition("-")[2])
+    processes = family(running.pid)
     os.kill(victim, signal.SIGKILL)
     os.kill(sibling, signal.SIGSEGV)
     begin = time.monotonic()
     out, err = running.communicate(timeout=10)
     assert time.monotonic() - begin < 5
+    assert_gone(processes)
+    assert_brief(err)
     told = [line for line in err.splitlines() if line != "working on it"]
     assert (running.returncode, out) == (1, "")
     assert len(told) == 3, told

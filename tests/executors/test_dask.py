@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -316,9 +315,7 @@ def test_wrong_arguments_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_cannot_travel_is_refused_before_anything_runs() -> None:
-    catalog = DataCatalog({"x": __import__("threading").Lock(), "y": 1})
+    lock = MemoryDataset(__import__("threading").Lock(), copy_mode="assign")
+    catalog = DataCatalog({"x": lock, "y": 1})
     with pytest.raises(NodeRunError, match="what was handed in cannot travel"):
         run(shared(), Pipeline([node(lambda x: 1, "x", "a", name="a")]), catalog)
-    with pytest.raises(NodeRunError, match="node 'a' failed"):
-        run(shared(), Pipeline([node(lambda y: 1 / 0, "y", "a", name="a")]), catalog)
-    assert pickle.loads(pickle.dumps(MemoryDataset(1))).load() == 1

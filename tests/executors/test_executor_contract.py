@@ -31,7 +31,7 @@ class TestInline(ExecutorContract):
     def make(self) -> Executor[Any]:
         return InlineExecutor()
 
-    test_close_does_not_wait_for_what_runs = None  # nothing runs before it is waited for
+    leaves_what_runs = False  # nothing runs before it is waited for
 
 
 class TestThreads(ExecutorContract):
@@ -53,8 +53,7 @@ class TestForeign(ExecutorContract):
     def make(self) -> Executor[Any]:
         return FuturesExecutor(ThreadPoolExecutor(2), 2)
 
-    # it does not, but the interpreter waits for the threads of this pool when it ends
-    test_close_does_not_wait_for_what_runs = None
+    leaves_what_runs = False  # it does, but the interpreter waits for the threads of this pool when it ends
 
 
 def test_an_interrupt_goes_through_the_inline_executor_and_it_can_go_on() -> None:

@@ -484,18 +484,6 @@ def test_durable_is_the_default_and_can_be_switched_off(tmp_path: Path) -> None:
 # -- staging, and subclasses with a save of their own
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_what_is_staged_shows_when_it_is_published(kind: Any, folder: str) -> None:
-    dataset = kind(filepath=f"{folder}/file")
-    staged = dataset.stage(old_data(kind))
-    assert not dataset.exists()
-    staged.publish()
-    assert same(dataset.load(), old_data(kind))
-    dropped = dataset.stage(old_data(kind))
-    dropped.discard()
-    assert dataset.can_stage
-
-
 def test_staging_refuses_none() -> None:
     with pytest.raises(DatasetError, match="cannot save None"):
         TextDataset(filepath="a").stage(None)  # type: ignore[arg-type]
@@ -543,18 +531,6 @@ def test_a_format_is_two_methods(tmp_path: Path) -> None:
 
 
 APPEND = {"open_args_save": {"mode": "a"}}
-
-
-def test_of_pieces_the_last_is_kept(folder: str) -> None:
-    dataset = TextDataset(filepath=f"{folder}/a")
-    chunks: Any = dataset.stage_chunks()
-    for text in ("one", "two", "three"):
-        chunks.write(text)
-    staged = chunks.finish()
-    assert not dataset.exists()
-    staged.publish()
-    assert dataset.load() == "three"
-    assert set(dataset._storage.find(folder)) == {"a"}
 
 
 def test_of_pieces_that_are_appended_all_are_kept_and_a_second_run_does_not_double_them(folder: str) -> None:

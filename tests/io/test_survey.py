@@ -439,9 +439,9 @@ def test_all_faults_are_told_at_once_with_their_place_and_without_credentials(
         "catalog.yml:7: dataset 'nowhere' of type 'text.TextDataset' needs 'filepath'",
         "catalog.yml:6: dataset 'number' of type 'text.TextDataset': 'filepath' is 7, which is no path",
         "catalog.yml:4: dataset 'typo': type 'text.TextDatase' is not known; did you mean 'text.TextDataset'?",
-        "dataset 'own': cannot tell whether it exists: no route to host",
         "catalog.yml:6: dataset 'secret' uses credentials 'qwertz', which are not configured; "
         "add them to credentials.yml",
+        "dataset 'own': cannot tell whether it exists: no route to host",
         "catalog.yml:6: dataset 'broken': cannot tell whether counted://broken/a exists: "
         "denied for *** at https://host/x",
     ]

@@ -34,6 +34,8 @@ def example_plan() -> Plan:
         untestable={"z": "Table"},
         outdated={"x": ("raw",)},
         unproven=frozenset({"x", "w"}),
+        changed={"x": "run 1"},
+        touched={"w": "run 2"},
         absent_parameters=frozenset({"params:p", "params:n"}),
     )
     return plan_missing(select(whole(), Selection.of(tags="t"), {"v", "x_z"}), given_facts)
@@ -80,6 +82,8 @@ def test_a_plan_is_written_as_this_document() -> None:
             "untestable": {"z": "Table"},
             "outdated": {"x": ["raw"]},
             "unproven": ["w", "x"],
+            "changed": {"x": "run 1"},
+            "touched": {"w": "run 2"},
             "absent_parameters": ["params:n", "params:p"],
         },
         "steps": [
@@ -118,7 +122,7 @@ def test_a_plan_is_written_as_this_document() -> None:
         "suspects": [],
         "conflicts": [],
         "warnings": ["dataset 'z': Table cannot tell whether it exists; it counts as missing"],
-        "summary": "4 of 4 nodes to run · 0 skipped",
+        "summary": "4 of 4 nodes to run · 0 skipped · 1 output changed",
     }
 
 
@@ -138,7 +142,7 @@ def test_a_digest_is_32_hexadecimal_digits_that_stay_the_same() -> None:
     plan = plan_missing(selection("raw -> x"), facts("raw present; x absent"))
     again = plan_missing(selection("raw -> x"), facts("raw present; x absent"))
     other = plan_missing(selection("raw -> x"), facts("raw, x present"))
-    assert plan.digest == again.digest == "740cf5f1aa4408c125b093d9571e376c"
+    assert plan.digest == again.digest == "06520ea6368b9be0803319450e5d6cd3"
     assert plan.digest != other.digest
 
 

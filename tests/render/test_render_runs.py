@@ -71,6 +71,7 @@ def test_a_run_is_shown_with_what_was_asked_and_each_node() -> None:
         " force clean; load versions model:2026-01-01\n"
         "error    node 'model' failed: ValueError: no rows …\n"
         "\n"
+        "status   node    started   took   why\n"
         "done     clean   22:13:20  1.2 s  clean missing\n"
         "failed   model                    model missing\n"
         "planned  report                   report missing"

@@ -10,7 +10,7 @@ import pytest
 
 from incremental.errors import NodeRunError, RunError
 from incremental.events import NodeFailed, NodeFinished, NodeRetried
-from incremental.io import AbstractDataset, DataCatalog
+from incremental.io import AbstractDataset, DataCatalog, MemoryDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -109,6 +109,40 @@ def test_retries_end_and_the_last_error_counts(runner, tmp_path):
     assert str(error) == "node 'flaky' failed: ValueError: attempt 2"
     assert names(events, NodeRetried) == ["flaky"]
     assert names(events, NodeFailed) == ["flaky"]
+
+
+def test_a_node_whose_retry_is_given_up_counts_as_failed():
+    pipeline = Pipeline(
+        [
+            node(fail, "raw", "waits", name="waits", tags=["retry-1"]),  # first: more depends on it
+            node(lambda x: x, "waits", "after", name="after"),
+            node(lambda raw: fail(raw + 1), "raw", "bad", name="bad"),
+        ]
+    )
+    policy = FailurePolicy(backoff=30)
+    _, error, events = go(pipeline, DataCatalog({"raw": 1}), SequentialRunner(policy=policy))
+    assert names(events, NodeRetried) == ["waits"]
+    assert names(events, NodeFailed) == ["bad", "waits"]
+    assert str(error).splitlines() == [
+        "node 'bad' failed: ValueError: no 2",
+        "node 'waits' failed: ValueError: no 1",
+    ]
+
+
+def test_a_generator_whose_worker_dies_is_tried_again_when_what_it_yields_lives_in_memory(tmp_path):
+    def pieces(raw):
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").touch()
+            os.kill(os.getpid(), 9)
+        yield raw
+
+    pipeline = Pipeline([node(pieces, "raw", "out", name="pieces")])
+    policy = FailurePolicy(retries=1, backoff=0.01)
+    for catalog in (DataCatalog({"raw": 1}), DataCatalog({"raw": 1, "out": MemoryDataset()})):
+        result, error, events = go(pipeline, catalog, ParallelRunner(1, policy=policy))
+        assert (error, result["out"]) == (None, 1)
+        assert names(events, NodeRetried) == ["pieces"]
+        (tmp_path / "died").unlink()
 
 
 def test_a_tag_gives_one_node_retries_of_its_own(tmp_path):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from incremental.errors import HookError, NodeRunError, RunError, WorkerDiedError
 from incremental.events import NodeFinished
+from incremental.executors.parcels import pack
 from incremental.hooks import create_hook_manager, hook_impl
 from incremental.io import DataCatalog, MemoryDataset
 from incremental.io.dataset import AbstractDataset
@@ -29,6 +30,7 @@ from incremental.pipeline.selection import select
 from incremental.planner import plan_all
 from incremental.runner import DaskRunner, ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
 from incremental.runner.prepare import gather_facts
+from incremental.runner.travel import travelling
 from incremental.state import Marks
 
 RUNNERS = {
@@ -350,6 +352,13 @@ def test_a_node_that_makes_nothing_fails_and_not_its_reader(runner: Any) -> None
     pipeline = Pipeline([node(lambda x: None, "raw", "a", name="a"), node(lambda x: 1, "a", "b", name="b")])
     with pytest.raises(NodeRunError, match="node 'a' failed: .*'a'.*None"):
         runner.run(pipeline, DataCatalog({"raw": 1}))
+
+
+def test_data_in_memory_does_not_ride_with_the_catalog() -> None:
+    pipeline = graph("raw -> a")
+    catalog = DataCatalog({"raw": b"x" * 1_000_000, "other": b"x" * 1_000_000})
+    plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
+    assert len(pack(travelling(catalog, plan), None)) < 100_000
 
 
 def test_a_value_that_cannot_travel_fails_its_node() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from projects import make_project, snapshot
+from projects import CATALOG, make_project, snapshot
 
 from incremental.errors import DatasetError, NodeRunError, PlanMismatchError, SelectionError, UnmetInputsError
 from incremental.events import NodeFinished, NodeSkipped, RunFinished, RunStarted
@@ -280,6 +280,41 @@ def test_resume_finishes_a_failed_full_run_over_older_outputs(tmp_path):
         assert session.run(resume=True).executed == ("first", "second", "third")
         assert (root / "data/report.txt").read_text() == "{'n': 3}"
         assert session.run(resume=True).executed == ()
+
+
+def test_resume_forgets_no_debt_over_a_later_run_that_paid_none_of_it(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY)
+    (root / "fixed").touch()
+    with Session.create(root) as session:
+        session.run()
+        (root / "fixed").unlink()
+        with pytest.raises(NodeRunError):
+            session.run()
+        (root / "fixed").touch()
+        assert session.run(node_names=["first"]).executed == ("first",)
+        assert session.run(resume=True).executed == ("first", "second", "third")
+        assert session.run(resume=True).executed == ()
+
+
+def test_resume_forces_no_node_a_second_time(tmp_path):
+    catalog = CATALOG + "cleaned: {type: text.TextDataset, filepath: data/cleaned.txt}\n"
+    root = make_project(tmp_path, registry=FLAKY, catalog=catalog)
+    with Session.create(root) as session:
+        with pytest.raises(NodeRunError):
+            session.run(force=["first"], only_missing_outputs=True)
+        (root / "fixed").touch()
+        assert session.run(resume=True).executed == ("second", "third")
+
+
+def test_resume_in_another_environment_is_refused(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY)
+    with Session.create(root, env="prod") as session, pytest.raises(NodeRunError):
+        session.run()
+    with Session.create(root) as session:
+        with pytest.raises(
+            SessionError, match="was in environment .prod., this is .default.: pass the same --env"
+        ):
+            session.run(resume=True)
 
 
 def test_resume_keeps_to_the_selection_of_the_run_that_failed(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from incremental.state import FileLedger, History, RunRecord, StepRecord
+from incremental.state import FileLedger, History, Output, RunRecord, StepRecord, database
 
 
 @pytest.fixture
@@ -119,3 +120,125 @@ def test_a_process_of_somebody_else_is_alive(ledger: FileLedger, monkeypatch: py
 
     monkeypatch.setattr(os, "kill", refuse)
     assert history.runs()[0].status == "running"
+
+
+def test_what_is_measured_of_a_node_is_kept(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(
+        record("r", 1.0, StepRecord("a", "missing", "planned"), StepRecord("b", "missing", "planned"))
+    )
+    done = StepRecord("a", "missing", "done", 10.0, 0.6, 0.1, 0.2, 0.3, 11, 22, "worker 1", 2)
+    history.note("r", done, StepRecord("b", "", "failed", 10.5, 1.0, attempt=3, error="ValueError: no"))
+    found = history.run("r")
+    assert found is not None
+    assert found.steps == (
+        done,
+        StepRecord("b", "missing", "failed", 10.5, 1.0, attempt=3, error="ValueError: no"),
+    )
+    assert (found.planned, found.done) == (2, 1)
+
+
+def test_a_node_that_has_begun_runs_until_its_run_is_over(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(
+        record("r", 1.0, StepRecord("a", "missing", "planned"), StepRecord("b", "missing", "planned"))
+    )
+    history.note("r", StepRecord("a", "", "running", 10.0))
+    running = history.run("r")
+    assert running is not None
+    assert [step.status for step in running.steps] == ["running", "planned"]
+    history.end("r", "interrupted")
+    ended = history.run("r")
+    assert ended is not None
+    assert [(step.status, step.started) for step in ended.steps] == [("interrupted", 10.0), ("planned", None)]
+    assert ended.owed == ("a", "b")
+
+
+def test_a_node_whose_note_was_lost_is_done_when_its_outputs_were_committed(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(
+        record("r", 1.0, StepRecord("a", "missing", "planned"), StepRecord("b", "missing", "planned"))
+    )
+    ledger.commit("r", "a", [Output("x", "x.txt")], {})
+    ledger.begin("r", "b", [Output("y", "y.txt")])
+    history.end("r", "interrupted")
+    found = history.run("r")
+    assert found is not None
+    assert found.owed == ("b",)
+    assert (history.runs()[0].planned, history.runs()[0].done) == (2, 1)
+
+
+def test_what_another_run_committed_is_still_owed(ledger: FileLedger) -> None:
+    history = History(ledger)
+    ledger.commit("earlier", "a", [Output("x", "x.txt")], {})
+    history.start(record("r", 1.0, StepRecord("a", "missing", "planned")))
+    found = history.run("r")
+    assert found is not None
+    assert found.owed == ("a",)
+
+
+def test_a_run_that_began_before_it_was_planned_has_no_plan_yet(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(RunRecord("r", "s", "running", 1.0, None, {}, 0, None, (), {"user": "ana"}))
+    begun = history.run("r")
+    assert begun is not None
+    assert not begun.has_plan
+    history.plan("r", [StepRecord("a", "missing", "planned")], 2, {"skipped": {"present": ["b", "c"]}})
+    planned = history.run("r")
+    assert planned is not None
+    assert (planned.has_plan, planned.skipped) == (True, 2)
+    assert planned.skipped_by_cause == {"present": ("b", "c")}
+
+
+def test_runs_can_be_narrowed_to_nodes(ledger: FileLedger) -> None:
+    history = History(ledger)
+    for name, node in (("r1", "a"), ("r2", "b"), ("r3", "c")):
+        history.start(record(name, 1.0, StepRecord(node, "", "planned")))
+    assert [run.run_id for run in history.runs(nodes=("a", "c"))] == ["r3", "r1"]
+    assert [run.run_id for run in history.of_session("session")] == ["r1", "r2", "r3"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("request", "{"),
+        ("request", "[1]"),
+        ("details", "nonsense"),
+        ("details", "[" * 100_000),
+        ("started", "yesterday"),
+        ("pid", "x"),
+    ],
+)
+def test_a_damaged_record_is_told_and_left_out(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture, column: str, value: str
+) -> None:
+    history = History(ledger)
+    history.start(record("good"))
+    history.start(record("bad"))
+    with ledger.transaction() as connection:
+        connection.execute(f"UPDATE run SET {column} = ? WHERE run_id = 'bad'", (value,))
+    assert [run.run_id for run in history.runs()] == ["good"]
+    assert history.run("bad") is None
+    assert "the record of run bad is damaged" in caplog.text
+
+
+def test_runs_of_the_first_schema_are_still_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(database._MIGRATIONS[0])
+        connection.execute("PRAGMA user_version=1")
+        connection.execute(
+            "INSERT INTO run VALUES ('r1', 's', 'running', 1.0, NULL, 4194309, ?, '{}', 3, NULL)",
+            (socket.gethostname(),),
+        )
+        connection.execute("INSERT INTO step VALUES ('r1', 0, 'a', 'missing', 'done', 1.0, 0.5)")
+    connection.close()
+    before = path.read_bytes()
+    history = History(FileLedger(path, tmp_path))
+    (listed,) = history.runs()
+    assert (listed.status, listed.planned, listed.done, listed.skipped) == ("interrupted", 1, 1, 3)
+    shown = history.run("r1")
+    assert shown is not None
+    assert shown.steps == (StepRecord("a", "missing", "done", 1.0, 0.5),)
+    assert shown.details == {}
+    assert path.read_bytes() == before

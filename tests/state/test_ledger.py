@@ -152,12 +152,14 @@ def test_locations_in_the_project_move_with_it(ledger: FileLedger, tmp_path: Pat
 
 
 def test_what_is_known_of_an_output_is_kept(ledger: FileLedger) -> None:
-    ledger.commit("run 1", "node", [Output("x", "/x", "v1", 10, 20, 30)], {})
+    ledger.commit("run 1", "node", [Output("x", "/x", "v1", 10, 20, 30, 40, "d", 2)], {})
+    ledger.flush()
     with sqlite3.connect(ledger.path) as connection:
         row = connection.execute(
-            "SELECT dataset, state, run_id, node, version, size, mtime_ns, inode FROM output"
+            "SELECT dataset, state, run_id, node, version, size, mtime_ns, inode, ctime_ns, digest, attempt "
+            "FROM output"
         ).fetchone()
-    assert row == ("x", "committed", "run 1", "node", "v1", 10, 20, 30)
+    assert row == ("x", "committed", "run 1", "node", "v1", 10, 20, 30, 40, "d", 2)
 
 
 def test_a_new_commit_forgets_what_the_former_one_was_made_from(ledger: FileLedger) -> None:
@@ -268,6 +270,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: FileLedger) -> None:
     ledger.close()
     with sqlite3.connect(ledger.path) as connection:
         connection.execute("PRAGMA user_version=99")
+        connection.execute(f"PRAGMA application_id={database._MARK + 99}")
     connection.close()
     before = snapshot(ledger.path.parent)
     for use in (ledger.marks, lambda: ledger.begin("run", "node", [out("/x")])):
@@ -360,6 +363,7 @@ root = Path(sys.argv[1])
 ledger = FileLedger(root / ".incremental" / "ledger.db", root)
 ledger.begin("run", "node", [Output("x", "/x")])
 ledger.commit("run", "node", [Output("y", "/y")], {})
+ledger.flush()
 print("ready", flush=True)
 time.sleep(60)
 """

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
 from incremental.planner.facts import Facts, State
-from incremental.state import Marks, apply_marks
+from incremental.state import Marks, Output, apply_marks
+from incremental.state.marks import is_moved, recorded
+from incremental.state.records import Records, record_of
 
 FACTS = Facts(
     states={
@@ -18,14 +27,14 @@ FACTS = Facts(
 
 
 def test_without_marks_what_is_there_is_unproven_if_a_node_makes_it() -> None:
-    facts = apply_marks(FACTS, Marks(), {"a", "c", "d"})
+    facts = apply_marks(FACTS, Marks(), [("a",), ("c", "d")])
     assert facts.states == FACTS.states
     assert facts.unproven == {"a"}
     assert facts.outdated == {}
 
 
 def test_what_was_begun_and_is_there_is_incomplete_under_each_of_its_names() -> None:
-    facts = apply_marks(FACTS, Marks(begun=frozenset({"/a", "/c", "/z"})), {"a"})
+    facts = apply_marks(FACTS, Marks(begun=frozenset({"/a", "/c", "/z"})), [("a",)])
     assert {name: state for name, state in facts.states.items() if state is State.INCOMPLETE} == {
         "a": State.INCOMPLETE,
         "a@x": State.INCOMPLETE,
@@ -38,6 +47,93 @@ def test_what_was_committed_is_proven_and_outdated_by_newer_inputs() -> None:
         generations={"/a": "1", "/b": "2"},
         outdated={"/b": ("/a", "/gone"), "/c": ("/a",)},
     )
-    facts = apply_marks(FACTS, marks, {"a", "b", "c"})
+    facts = apply_marks(FACTS, marks, [("a",), ("b",), ("c",)])
     assert facts.unproven == frozenset()
     assert facts.outdated == {"b": ("a", "/gone")}
+
+
+TWO = Facts(
+    states={"a": State.PRESENT, "b": State.PRESENT, "c": State.ABSENT, "m": State.EPHEMERAL},
+    locations={"a": "/a", "b": "/b", "c": "/c"},
+)
+
+
+@pytest.mark.parametrize(
+    ("generations", "is_parted"),
+    [
+        ({}, False),
+        ({"/a": "1", "/b": "1"}, False),
+        ({"/a": "1", "/b": "2"}, True),
+        ({"/a": "1"}, True),
+        ({"/a": "1", "/b": "1", "/c": "2"}, False),
+    ],
+)
+def test_outputs_of_one_node_that_are_there_must_be_of_one_generation(
+    generations: dict[str, str], is_parted: bool
+) -> None:
+    facts = apply_marks(TWO, Marks(generations=generations), [("a", "m", "b", "c"), ()])
+    expected = State.INCOMPLETE if is_parted else State.PRESENT
+    assert facts.states == {**TWO.states, "a": expected, "b": expected}
+    assert not (is_parted and facts.unproven)
+    apart = apply_marks(TWO, Marks(generations=generations), [("a",), ("b", "c"), ("m",)])
+    assert apart.states == TWO.states
+
+
+def seen(size: int = 10, mtime: int = 20, inode: int = 30, ctime: int = 40) -> os.stat_result:
+    return SimpleNamespace(st_size=size, st_mtime_ns=mtime, st_ino=inode, st_ctime_ns=ctime)  # type: ignore[return-value]
+
+
+def marks_of(location: str, **how: Any) -> Marks:
+    output = Output("a", location, how.pop("version", None), 10, 20, 30, 40, how.pop("digest", "d"))
+    record = record_of(output, "run 1", "n", "g")
+    record = record.begun() if how.pop("begun", False) else record
+    return Marks(generations={location: "g"}, records=Records({location: record}))
+
+
+@pytest.mark.parametrize(
+    ("found", "digest", "verdict"),
+    [
+        (seen(), None, "same"),
+        (seen(size=11), None, "changed"),
+        (seen(size=11), "d", "changed"),
+        (seen(mtime=21), None, "touched"),
+        (seen(inode=31), None, "touched"),
+        (seen(ctime=41), None, "touched"),
+        (seen(ctime=41), "d", "same"),
+        (seen(ctime=41), "e", "changed"),
+    ],
+)
+def test_a_file_is_as_it_was_committed_by_its_stamp_or_else_by_its_content(
+    found: os.stat_result, digest: str | None, verdict: str
+) -> None:
+    marks = marks_of("/a")
+    facts = apply_marks(FACTS, marks, [("a",)], {"a": found}, {"a": digest} if digest else {})
+    assert facts.changed == ({"a": "run 1"} if verdict == "changed" else {})
+    assert facts.touched == ({"a": "run 1"} if verdict == "touched" else {})
+    (record,) = marks.records.values()
+    assert is_moved(record, found) is (found.st_size == 10 and found != seen())
+
+
+def test_another_version_than_the_recorded_one_is_a_change() -> None:
+    facts = apply_marks(
+        replace(FACTS, versions={"a": "2"}), marks_of("/a", version="1"), [("a",)], {"a": seen()}
+    )
+    assert facts.changed == {"a": "run 1"}
+
+
+def test_what_was_not_looked_at_when_it_was_committed_is_not_judged() -> None:
+    unseen = record_of(Output("a", "/a"), "run 1", "n", "g")
+    marks = Marks(generations={"/a": "g"}, records=Records({"/a": unseen}))
+    facts = apply_marks(FACTS, marks, [("a",)], {"a": seen()})
+    assert (facts.changed, facts.touched) == ({}, {})
+
+
+def test_records_tell_of_what_is_there_and_not_begun_pinned_or_read_only() -> None:
+    facts = replace(FACTS, pins={"b": "v"})
+    rows = {name: record_of(Output(name[1:], name), "r", "n", "g") for name in ("/a", "/b", "/c", "/z")}
+    marks = Marks(records=Records(rows))
+    assert [name for name, _ in recorded(facts, marks, ["a", "b", "c", "d", "unknown"])] == ["a"]
+    begun = Marks(records=Records({"/a": rows["/a"].begun()}))
+    assert list(recorded(facts, begun, ["a"])) == []
+    assert set(marks.records) == set(rows)
+    assert len(marks.records) == 4

@@ -6,6 +6,8 @@ property is read from the attributes that theirs have.
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 from incremental.io.dataset import AbstractDataset
@@ -62,3 +64,25 @@ def location_of(dataset: Any) -> str | None:
         return location
     found: str | None = AbstractDataset.location.__get__(dataset)  # reads what Kedro's datasets have
     return found
+
+
+def size_read(dataset: Any, version: str | None = None) -> int | None:
+    """Return how many bytes a load reads from storage; None where telling is not cheap.
+
+    A dataset may have a method ``size_read(version)``; of any other the size of its one local file is known.
+    """
+    ask = getattr(dataset, "size_read", None)
+    if ask is not None:
+        size: int | None = ask(version)
+        return size
+    location = location_of(dataset)
+    return None if location is None or "://" in location else size_of_file(location)
+
+
+def size_of_file(path: str) -> int | None:
+    """Return the bytes of a local file; None for a folder, and for what is not there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - on the way of every load
+    except (OSError, ValueError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

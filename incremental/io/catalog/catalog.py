@@ -140,10 +140,10 @@ class DataCatalog(Mapping[str, Any]):
         return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_lock": None, "ledger": None}
+        return {**vars(self), "_lock": None, "_editions": None, "ledger": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.RLock())
+        self.__dict__.update(state, _lock=threading.RLock(), _editions=Editions(self._copy_at))
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

@@ -32,9 +32,3 @@ class Editions:
             return []
         with self._lock:
             return [self._made.pop(key) for key in [key for key in self._made if key[0] == name]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_make": self._make}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._make, self._made, self._lock = state["_make"], {}, threading.RLock()

@@ -48,27 +48,22 @@ def survey(catalog: DataCatalog, names: Iterable[str]) -> Facts:
     Raises:
         DatasetError: entries that cannot be used, or datasets that failed to answer; all at once.
     """
-    notes = _Notes(catalog)
+    return locate(catalog, names).answer()
+
+
+def locate(catalog: DataCatalog, names: Iterable[str]) -> Survey:
+    """Return where each dataset lives, as a survey that has not asked anything yet."""
+    found = Survey(catalog)
     for name in names:
         try:
-            notes.take(name)
+            found.take(name)
         except DatasetError as error:
-            notes.faults.append(str(error))
-    notes.ask_folders()
-    if notes.faults:
-        raise DatasetError("\n".join(notes.faults))
-    return Facts(
-        states=notes.answers.states,
-        locations=notes.locations,
-        versions=notes.answers.versions,
-        pins=notes.pins,
-        untestable=notes.untestable,
-        absent_parameters=frozenset(notes.absent_parameters),
-    )
+            found.faults.append(str(error))
+    return found
 
 
 @dataclass(slots=True)
-class _Notes:
+class Survey:
     """What has been found so far, and the questions still to be asked, by folder."""
 
     catalog: DataCatalog
@@ -80,6 +75,27 @@ class _Notes:
     faults: list[str] = field(default_factory=list)
     local: defaultdict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     remote: dict[tuple[str, str], Folder] = field(default_factory=dict)
+    others: list[tuple[str, Any]] = field(default_factory=list)
+    """The datasets that are asked themselves."""
+
+    def answer(self) -> Facts:
+        """Ask everything and return what is there. Raises DatasetError: all faults at once."""
+        for name, dataset in self.others:
+            try:
+                self._ask(name, dataset)
+            except DatasetError as error:
+                self.faults.append(str(error))
+        self._ask_folders()
+        if self.faults:
+            raise DatasetError("\n".join(self.faults))
+        return Facts(
+            states=self.answers.states,
+            locations=self.locations,
+            versions=self.answers.versions,
+            pins=self.pins,
+            untestable=self.untestable,
+            absent_parameters=frozenset(self.absent_parameters),
+        )
 
     def take(self, name: str) -> None:
         """Note the state of one dataset, or a question where a folder must be listed for it."""
@@ -88,7 +104,7 @@ class _Notes:
                 self.absent_parameters.add(name)
             return
         if self.catalog.built(name) is not None:
-            self._ask(name, self.catalog[name])
+            self._take_other(name, self.catalog[name])
             return
         entry = self.catalog.entry(name)
         if entry is None:
@@ -101,9 +117,9 @@ class _Notes:
         elif kind == SHORT_NAMES["MemoryDataset"] and "data" not in entry:
             self.answers.states[name] = State.EPHEMERAL
         else:
-            self._ask(name, self.catalog[name])
+            self._take_other(name, self.catalog[name])
 
-    def ask_folders(self) -> None:
+    def _ask_folders(self) -> None:
         """List each folder once and answer the questions about it."""
         for folder, questions in self.local.items():
             try:
@@ -190,13 +206,19 @@ class _Notes:
         where = self.catalog.config_resolver.where(name)
         return DatasetError(f"{where}dataset {name!r} of type {entry['type']!r}{what}")
 
+    def _take_other(self, name: str, dataset: Any) -> None:
+        """Note where a dataset says that it lives, to be asked later; one in memory lives nowhere."""
+        if not is_ephemeral(dataset):
+            self.locations[name] = location_of(dataset) or f"dataset:{name}"
+        self.others.append((name, dataset))
+
     def _ask(self, name: str, dataset: Any) -> None:
         """Ask a dataset itself. One that holds its data in memory has been handed in."""
         states = self.answers.states
-        if is_ephemeral(dataset):
+        location = self.locations.get(name)
+        if location is None:
             states[name] = State.HANDED_IN if self.catalog.exists(name) else State.EPHEMERAL
             return
-        self.locations[name] = location = location_of(dataset) or f"dataset:{name}"
         if not can_test_existence(dataset):
             states[name] = State.UNKNOWN
             self.untestable[name] = type(dataset).__name__

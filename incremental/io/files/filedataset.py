@@ -8,7 +8,9 @@ import os
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import size_of_file
 from incremental.io.dataset import ChunkStage, In, Out, Staged, Version, refuse_none
+from incremental.io.files.digests import digest_of
 from incremental.io.files.leftovers import Place
 from incremental.io.files.staging import is_staging_name
 from incremental.io.files.storage import Kind, Storage, bare_path, split_address, storage_for
@@ -118,6 +120,21 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         path = os.path.abspath(self._path) if self._protocol == "file" else self._path
         return Place(self._storage, path, below=bool(self._version))
 
+    def content_digest(self, tell: Callable[[int], None] | None = None) -> str:
+        """Return the XXH3-128 of the stored bytes, telling of the bytes read.
+
+        Raises:
+            FileNotFoundError: nothing is stored.
+            DatasetError: it cannot be read.
+        """
+        try:
+            with self._storage.read(self._path_of(self.resolve_load_version())) as file:
+                return digest_of(file, tell)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise self._failure("read", error) from error
+
     def stage(self, data: In) -> Staged | None:
         """Write the data beside its target without showing it.
 
@@ -136,6 +153,14 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         if self._saves_otherwise():
             return None
         return FileChunks(self._begin_save, self._write_chunk, self._save_failure)
+
+    def size_read(self, version: str | None = None) -> int | None:
+        """Return how many bytes ``load`` reads; ``None`` where the file is not on the local disk."""
+        if self._protocol != "file":
+            return None
+        return size_of_file(
+            self._path_of((version or self.resolve_load_version()) if self._version else None)
+        )
 
     def _save(self, data: In) -> None:
         try:
@@ -284,6 +309,11 @@ class FileSave:
         self.args = args
         self._published = published
         self._failure = failure
+
+    @property
+    def digest(self) -> str | None:
+        """XXH3-128 of the bytes that were written."""
+        return self.stage.digest
 
     def publish(self) -> None:
         """Make it visible in one atomic step. Raises DatasetError, and then nothing has changed."""

@@ -5,12 +5,16 @@ It knows what is in a file, not where the file is; a format's library is importe
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from incremental.errors import DatasetError
+from incremental.io.files.digests import digest_of
 from incremental.io.files.filedataset import FileDataset
+from incremental.io.files.streams import OpenArgs, reading
+from incremental.secrets import strip_url
 
 if TYPE_CHECKING:
     import os
@@ -109,6 +113,7 @@ class PickleDataset(FileDataset[Any, Any]):
     """
 
     write_mode = "wb"
+    runs_code = True
 
     def __init__(
         self,
@@ -132,6 +137,33 @@ class PickleDataset(FileDataset[Any, Any]):
             metadata=metadata,
         )
         self._backend = backend
+
+    def load_unchanged(self, digest: str) -> Any:
+        """Return the data if its bytes have this digest, else refuse it before any code in it runs.
+
+        Raises:
+            DatasetError: it changed since it was committed, or cannot be loaded.
+        """
+        try:
+            return self._load_if(digest)
+        except DatasetError:
+            raise
+        except Exception as error:
+            raise self._failure("load data from", error) from error
+
+    def _load_if(self, digest: str) -> Any:
+        path = self._path_of(self.resolve_load_version())
+        args = OpenArgs.of(self.read_mode, (self._fs_args or {}).get("open_args_load"))
+        with self._storage.read(path, **args.rest) as file:
+            content = file if self._storage.protocol == "file" else io.BytesIO(file.read())
+            if digest_of(content) != digest:
+                raise DatasetError(
+                    f"{strip_url(path)} changed since this project committed it, and loading a pickle runs "
+                    f"the code in it; accept it with 'incremental adopt', or make it again"
+                )
+            content.seek(0)
+            with reading(content, path, args) as stream:
+                return self._read(stream)
 
     def _read(self, file: IO[bytes]) -> Any:
         return self._module().load(file, **self._load_args)

@@ -16,12 +16,15 @@ A kill at any moment leaves the old file or the new one, and at worst a staging 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import stat
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
+
+from incremental.io.files.digests import TappedFile, digest_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -66,7 +69,10 @@ class Stage(ABC):
     flushed, checked) and shows nothing yet.
     """
 
-    __slots__ = ()
+    __slots__ = ("digest",)
+
+    digest: str | None
+    """XXH3-128 of all that was written, once it is sealed; ``None`` where that is not known."""
 
     @property
     def held(self) -> int:
@@ -112,7 +118,7 @@ class LocalStage(Stage):
     overwritten. Sealed, it can be pickled and published by another process on the same machine.
     """
 
-    __slots__ = ("_created", "_fd", "_file", "_name", "durable", "exclusive", "mkdir", "target")
+    __slots__ = ("_created", "_fd", "_file", "_name", "_raw", "durable", "exclusive", "mkdir", "target")
 
     def __init__(
         self, target: str, durable: bool = True, exclusive: bool = False, mkdir: bool = True
@@ -121,8 +127,10 @@ class LocalStage(Stage):
         self.durable = durable
         self.exclusive = exclusive
         self.mkdir = mkdir
+        self.digest = None
         self._name: str | None = None
         self._fd: int | None = None
+        self._raw: TappedFile | None = None
         self._file: IO[bytes] | None = None
         self._created: list[str] = []
 
@@ -136,20 +144,22 @@ class LocalStage(Stage):
             self._fd = fd = self._open(self._name, mode, folder)
             if existing is not None:
                 _keep_permissions(fd, existing)
-            self._file = open(fd, "wb", buffering=_BUFFER, closefd=False)
+            self._raw = TappedFile(fd)
+            self._file = file = io.BufferedWriter(self._raw, _BUFFER)
         except BaseException:
             self.discard()
             raise
-        return self._file
+        return file
 
     def seal(self) -> None:
-        file, fd = self._file, self._fd
-        if file is None or fd is None:
+        file, fd, raw = self._file, self._fd, self._raw
+        if file is None or fd is None or raw is None:
             return
         file.close()  # flushes; a library may have closed it already
+        self.digest = raw.digest(os.fstat(fd).st_size) or _digest_by_reading(fd)
         if self.durable:
             os.fsync(fd)
-        self._file = self._fd = None
+        self._file = self._fd = self._raw = None
         os.close(fd)  # checked: some file systems report a failed write only here
 
     def publish(self) -> None:
@@ -172,7 +182,7 @@ class LocalStage(Stage):
 
     def discard(self) -> None:
         file, fd, name, created = self._file, self._fd, self._name, self._created
-        self._file = self._fd = self._name = None
+        self._file = self._fd = self._name = self._raw = None
         self._created = []
         if file is not None:
             with suppress(OSError, ValueError):
@@ -215,6 +225,13 @@ class LocalStage(Stage):
                 raise
         self._created = make_folders(folder)
         return os.open(name, _FLAGS, mode)
+
+
+def _digest_by_reading(fd: int) -> str:
+    """Return the digest of a file that was not written in order; it is in the page cache still."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    with open(fd, "rb", buffering=0, closefd=False) as file:
+        return digest_of(file)
 
 
 def make_folders(folder: str) -> list[str]:

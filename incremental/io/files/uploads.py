@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from incremental.io.files.digests import TappedStream, digest_of
 from incremental.io.files.staging import Stage
 from incremental.secrets import strip_url
 
@@ -64,14 +65,16 @@ class UploadStage(Stage):
     It cannot be pickled: the process that wrote it publishes it.
     """
 
-    __slots__ = ("_arguments", "_done", "_file", "_fs", "exclusive", "target")
+    __slots__ = ("_arguments", "_done", "_file", "_fs", "_tap", "exclusive", "target")
 
     def __init__(self, fs: Any, target: str, exclusive: bool, arguments: dict[str, Any]) -> None:
         self.target = target
         self.exclusive = exclusive
         self._fs = fs
         self._arguments = arguments
+        self.digest = None
         self._file: Any = None
+        self._tap: TappedStream | None = None
         self._done = False
 
     def __enter__(self) -> IO[bytes]:
@@ -83,12 +86,14 @@ class UploadStage(Stage):
         self._file = file
         with suppress(ValueError):  # fsspec would commit it again with somebody's next transaction
             self._fs.transaction.files.remove(file)
-        return cast("IO[bytes]", file)
+        self._tap = TappedStream(file)
+        return cast("IO[bytes]", self._tap)
 
     def seal(self) -> None:
         file = self._file
-        if file is None or file.closed:
+        if file is None or file.closed or self._tap is None:
             return
+        self.digest = self._tap.digest()
         unsent = getattr(file, "offset", 0) is None
         if not (unsent and file.tell() <= _ONE_REQUEST):  # else commit() sends it, in one request for three
             file.close()
@@ -143,6 +148,7 @@ class SpoolStage(Stage):
         self.exclusive = exclusive
         self._fs = fs
         self._arguments = arguments
+        self.digest = None
         self._file: IO[bytes] | None = None
         self._name: str | None = None
 
@@ -156,9 +162,12 @@ class SpoolStage(Stage):
         return self._file
 
     def seal(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file is None or self._name is None:
+            return
+        self._file.close()
+        self._file = None
+        with open(self._name, "rb", buffering=0) as spool:
+            self.digest = digest_of(spool)
 
     def publish(self) -> None:
         name = self._name

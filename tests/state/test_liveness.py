@@ -1,0 +1,48 @@
+"""Whether the process of a run is still there, although numbers of processes come again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from incremental.state.liveness import birth_of, is_alive
+
+HOST = socket.gethostname()
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="without /proc nobody can tell")
+
+
+@needs_proc
+def test_this_process_was_born_once() -> None:
+    assert birth_of(os.getpid()) == birth_of(os.getpid()) is not None
+    assert is_alive(os.getpid(), HOST, birth_of(os.getpid()))
+
+
+@needs_proc
+def test_a_later_process_of_the_same_number_is_another() -> None:
+    assert not is_alive(os.getpid(), HOST, "another boot/1")
+
+
+@needs_proc
+def test_a_process_that_ended_and_that_nobody_asked_is_not_alive() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    birth = birth_of(child.pid)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert os.kill(child.pid, 0) is None
+    assert not is_alive(child.pid, HOST, birth)
+    child.wait()
+    assert not is_alive(child.pid, HOST, birth)
+
+
+def test_nothing_is_known_of_a_process_that_is_not_there() -> None:
+    assert birth_of(2**22 + 5) is None
+    assert not is_alive(2**22 + 5, HOST)
+    assert not is_alive(2**70, HOST)
+
+
+def test_a_process_of_another_host_may_be_alive() -> None:
+    assert is_alive(2**22 + 5, "elsewhere")
