@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from incremental.cli import exit_codes
 from incremental.cli.commands import Command, common, examples
@@ -23,6 +24,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     from incremental.cli.run_config import read_defaults
 
     if value:
+        ctx.obj.config_file = value
         ctx.default_map = {**(ctx.default_map or {}), **read_defaults(value, ctx.command.params)}
 
 
@@ -100,6 +102,7 @@ def run(call: Call, /, **options: Any) -> int:
 
         options["env"] = read_sealed(text).env
     with opened(call, options, Trace.RECORD) as session:
+        _check_runner(call, session, options["runner"])
         runner = runner_of(
             options["runner"], options["is_async"], options["workers"], merged(options["runner_params"])
         )
@@ -119,6 +122,15 @@ def _check(options: dict[str, Any]) -> None:
             raise click.UsageError("--plan and --dry-run exclude each other: the file says what would run")
     elif options["replan"]:
         raise click.UsageError("--replan needs a plan: name its file with --plan")
+
+
+def _check_runner(call: Call, session: Session, runner: str | None) -> None:
+    """Refuse a runner class that a --config file from elsewhere names: the command line may name any."""
+    source = click.get_current_context().get_parameter_source("runner")
+    if runner and call.config_file and source is ParameterSource.DEFAULT_MAP:
+        rule = session.import_rule(call.config_file)
+        if rule is not None:
+            rule.check_runner(runner)
 
 
 def _show(call: Call, options: dict[str, Any]) -> int:

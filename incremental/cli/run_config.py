@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import click
 
 _SECTION = "run"
+_NOT_HERE = frozenset(
+    {"plan_file", "replan", "config", "file", "project"}
+)  # what is run is said where it is run
 _ALIASES = {"pipeline": "pipelines", "node_names": "nodes", "namespace": "namespaces", "async": "is_async"}
 
 
@@ -34,9 +37,7 @@ def read_defaults(file: str, parameters: Sequence[click.Parameter]) -> dict[str,
         raise ConfigError(
             f"{show_path(file)!r} has no section 'run'; write 'run:' and below it options such as 'env: prod'"
         )
-    known = {
-        str(each.name): each for each in parameters if each.name not in ("plan_file", "replan", "config")
-    }
+    known = {str(each.name): each for each in parameters if each.name not in _NOT_HERE}
     faults, defaults = [], {}
     for key, value in section.items():
         name = str(key).replace("-", "_")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SUFFIXES = (".yml", ".yaml", ".json")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_LOCAL = "file://"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+LOCAL = "file://"
 
 
 class ConfigSource(Protocol):
@@ -41,8 +41,8 @@ class ConfigSource(Protocol):
 
 def open_source(conf_source: str, ignore_hidden: bool) -> ConfigSource:
     """Return the source behind ``conf_source``; raises ConfigError for kinds that are not supported."""
-    place = conf_source.removeprefix(_LOCAL)
-    if "://" in place or place.endswith(_ARCHIVES):
+    place = conf_source.removeprefix(LOCAL)
+    if "://" in place or place.endswith(ARCHIVES):
         kind = "a remote folder" if "://" in place else "an archive"
         raise ConfigError(
             f"conf_source {strip_url(conf_source)!r} is {kind}, which is not supported yet; "

@@ -15,7 +15,9 @@ from incremental.secrets import Redactor, without_references
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from incremental.config import Origin
     from incremental.io import DataCatalog
+    from incremental.project import ImportRule
 
 _PATH_KEYS = ("filepath", "filename", "path")
 
@@ -32,6 +34,7 @@ class Context:
         runtime_params: parameters given by the caller.
         catalog_class: the class of ``DATA_CATALOG_CLASS``.
         durable: whether saves survive a power cut.
+        import_rule: what the configuration may have imported; None for what the project's own may, anything.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Context:
         runtime_params: Mapping[str, Any] | None = None,
         catalog_class: type[DataCatalog] | None = None,
         durable: bool = True,
+        import_rule: ImportRule | None = None,
     ) -> None:
         self.project_path = Path(project_path)
         self.config_loader = config_loader
@@ -53,6 +57,7 @@ class Context:
         self._hook_manager = hook_manager
         self._catalog_class = catalog_class
         self._durable = durable
+        self.import_rule = import_rule
 
     @property
     def params(self) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class Context:
     def redactor(self) -> Redactor:
         """Takes the credentials of this project, and secret-like parameters, out of any text."""
         credentials = {"credentials": self._credentials}  # numbers in them are secret, too
-        return Redactor.of(credentials, self._parameters, without_references(self._catalog_config))
+        return Redactor.of(credentials, self._parameters, without_references(self._written_catalog))
 
     def create_catalog(
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
@@ -118,6 +123,13 @@ class Context:
 
     @functools.cached_property
     def _catalog_config(self) -> dict[str, Any]:
+        """The entries of the catalog, once it is sure that they name nothing that must not be imported."""
+        if self.import_rule is None:
+            return self._written_catalog
+        return self.import_rule.checked_catalog(self._written_catalog, self._find)
+
+    @functools.cached_property
+    def _written_catalog(self) -> dict[str, Any]:
         root = str(self.project_path)
         config = self._config("catalog")
         for entry in config.values():
@@ -126,19 +138,26 @@ class Context:
         return config
 
     def _config(self, key: str) -> dict[str, Any]:
+        list_files = getattr(self.config_loader, "files", None)
+        if self.import_rule is not None and list_files is not None:
+            for kind in (key, "globals"):
+                self.import_rule.check_files(list_files(kind), kind)
         try:
             found: dict[str, Any] = self.config_loader[key]
         except MissingConfigError:
-            list_files = getattr(self.config_loader, "files", None)
             if list_files is not None:
                 list_files(key)  # raises again where the whole folder is missing
             return {}
         return found
 
     def _origin(self, name: str) -> str:
-        find = getattr(self.config_loader, "origin", None)
-        found = find("catalog", name) if find is not None else None
+        found = self._find("catalog", name)
         return str(found) if found else ""
+
+    def _find(self, *path: object) -> Origin | None:
+        """Return the file and line of an entry, where the loader can tell."""
+        find = getattr(self.config_loader, "origin", None)
+        return None if find is None else find(*path)
 
 
 def _anchor_paths(entry: dict[str, Any], root: str) -> None:
