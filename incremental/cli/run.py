@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import Trace, opened, resume_options
 from incremental.cli.options import Parameters, merged, opening, request_of, selector_given, selectors
 
@@ -30,6 +30,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 @click.command(
     cls=Command,
+    writes=Writes.UNLESS_DRY,
     epilog=examples(
         "incremental run  # everything",
         "incremental run --only-missing-outputs  # the least after which nothing is missing",

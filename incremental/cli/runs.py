@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, LazyGroup, common, examples
+from incremental.cli.commands import Command, LazyGroup, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import OneFile
 from incremental.errors import SessionError, did_you_mean
@@ -40,6 +40,7 @@ def runs() -> None:
 @click.command(
     "list",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples("incremental runs --limit 5", "incremental runs list --json --limit 0  # all"),
 )
 @click.argument("file", type=OneFile(), required=False)
@@ -62,6 +63,7 @@ def list_runs(call: Call, /, limit: int, **options: Any) -> int:
 @click.command(
     "show",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples("incremental runs show last", "incremental runs show 2026-11-21T10.30 --json"),
 )
 @click.argument("run_id", metavar="ID")
