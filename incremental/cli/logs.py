@@ -162,9 +162,9 @@ def _config_of(config_loader: Any) -> tuple[dict[str, Any], str]:
 
     file = Path(str(getattr(config_loader, "conf_source", ""))) / "logging.yml"
     if file.is_file():
-        from incremental.config.document import read
+        from incremental.config.document import read_file
 
-        document = read(str(file), file.read_bytes())
+        document = read_file(str(file))
         if document.faults:
             raise error_of(document.faults, "logging")
         return document.values, show_path(file)

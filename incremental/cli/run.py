@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -97,11 +96,13 @@ def run(call: Call, /, **options: Any) -> int:
         return _show(call, options)
     from incremental.cli.runners import policy_of, runner_of
 
-    text = Path(options["plan_file"]).read_text(encoding="utf-8") if options["plan_file"] else None
-    if text is not None and options["env"] is None:
-        from incremental.session.sealed import read_sealed
+    text = None
+    if options["plan_file"]:
+        from incremental.session.sealed import read_plan_file, read_sealed
 
-        options["env"] = read_sealed(text).env
+        text = read_plan_file(options["plan_file"])
+        if options["env"] is None:
+            options["env"] = read_sealed(text).env
     with opened(call, options, Trace.RECORD) as session:
         _check_runner(call, session, options["runner"])
         runner = runner_of(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incremental.config.document import read
+from incremental.config.document import bytes_of, read
 from incremental.config.faults import Fault, Origin, error_of, show_path
 from incremental.config.origins import find_line
 from incremental.errors import ConfigError, did_you_mean
@@ -28,7 +27,7 @@ def read_defaults(file: str, parameters: Sequence[click.Parameter]) -> dict[str,
     Raises:
         ConfigError: all that is wrong with the file, with its lines.
     """
-    data = Path(file).read_bytes()
+    data = bytes_of(file)
     document = read(file, data)
     if document.faults:
         raise error_of(document.faults, _SECTION)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -56,6 +57,17 @@ class Document:
     values: dict[Any, Any] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     interpolated: bool = False
+
+
+def read_file(file: str) -> Document:
+    """Read a file that is no part of a configuration folder, as :func:`read` does. Raises ``OSError``."""
+    return read(file, bytes_of(file))
+
+
+def bytes_of(file: str) -> bytes:
+    """Return the bytes of a file, or as many as show that it is too large. Raises ``OSError``."""
+    with Path(file).open("rb") as stream:
+        return stream.read(LARGEST + 1)
 
 
 def read(file: str, data: bytes, *, hide: bool = False) -> Document:

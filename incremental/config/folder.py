@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from incremental.config.document import bytes_of
 from incremental.config.faults import Fault, show_path
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
 from incremental.secrets import strip_url
@@ -100,8 +101,8 @@ class ConfigFolder:
         return [f"{top}/{name}" for name in sorted(names)], faults
 
     def read(self, file: str) -> bytes:
-        """Return the bytes of one file."""
-        return Path(file).read_bytes()
+        """Return the bytes of one file, or as many as show that it is too large."""
+        return bytes_of(file)
 
     def _walk(self, top: str, prefix: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
         try:
