@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.errors import PlanMismatchError, SessionError, did_you_mean
+from incremental.errors import IncrementalError, PlanMismatchError, SessionError, did_you_mean
 from incremental.events import Event, NodeFailed, NodeFinished
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_missing
@@ -185,7 +185,10 @@ class Execution:
         try:
             result = runner.run_plan(plan, prepared.catalog, around)
         except Exception as error:
-            self._history.end(run_id, "failed", self._context.redactor.scrub(str(error)))
+            clean = self._context.redactor.scrub
+            if isinstance(error, IncrementalError):
+                error.scrub(clean)  # who logs it need not know what the node's own error holds
+            self._history.end(run_id, "failed", clean(str(error)))
             raise
         except BaseException:
             self._history.end(run_id, "interrupted")
