@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
+from incremental.io.catalog.patterns import PATH_KEYS
 from incremental.secrets import Redactor, without_references
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from incremental.config import Origin
     from incremental.io import DataCatalog
     from incremental.project import ImportRule
-
-_PATH_KEYS = ("filepath", "filename", "path")
 
 
 class Context:
@@ -165,7 +164,7 @@ def _anchor_paths(entry: dict[str, Any], root: str) -> None:
     for key, value in entry.items():
         if isinstance(value, dict):
             _anchor_paths(value, root)
-        elif key in _PATH_KEYS and isinstance(value, str) and _is_relative(value):
+        elif key in PATH_KEYS and isinstance(value, str) and _is_relative(value):
             entry[key] = os.path.normpath(f"{root}/{value}")
 
 

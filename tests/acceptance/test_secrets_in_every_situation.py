@@ -236,11 +236,8 @@ def check_files(root: Path) -> None:
 
 @pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)
 @pytest.mark.parametrize("pipeline", PIPELINES)
-def test_no_failing_run_shows_or_keeps_a_secret_on_any_runner(
-    project: Path, pipeline: str, runner: str
-) -> None:
-    words = [*split(f"run --pipeline {pipeline} -vv --traceback {runner}")]
-    answer = process(project, *words, **environ(project))
+def test_no_failing_run_shows_or_keeps_a_secret_on_any_runner(here: Path, pipeline: str, runner: str) -> None:
+    answer = call(here, *split(f"run --pipeline {pipeline} -vv --traceback {runner}"))
     assert answer.code in (1, 2), answer.err
     assert "internal error" not in answer.err
     check(here, answer)

@@ -87,6 +87,10 @@ class Storage(ABC):
     def make_folder(self, path: str) -> None:
         """Create a folder and those above it, where the storage has folders."""
 
+    def leads_out(self, folder: str, name: str) -> bool:
+        """Tell whether a name in a folder is a link to somewhere outside the folder."""
+        return False
+
     def connection(self, path: str) -> dict[str, Any]:
         """Return the arguments with which another library opens ``path`` through fsspec."""
         return {}
@@ -143,6 +147,15 @@ class LocalStorage(Storage):
             else:
                 files[name] = entry
         return files
+
+    def leads_out(self, folder: str, name: str) -> bool:
+        link = os.path.join(folder, name)
+        try:
+            if not stat.S_ISLNK(os.lstat(link).st_mode):
+                return False
+        except OSError:  # nothing there, or a name that no file can have
+            return False
+        return not os.path.realpath(link).startswith(os.path.join(os.path.realpath(folder), ""))
 
     def remove(self, path: str) -> None:
         os.unlink(path)
