@@ -37,12 +37,16 @@ import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from traceback import FrameSummary
 
 
 class IncrementalError(Exception):
     """Root of all expected errors."""
+
+    def scrub(self, clean: Callable[[str], str]) -> None:
+        """Pass the texts of this error through a function that takes secrets out."""
+        self.args = tuple(clean(each) if isinstance(each, str) else each for each in self.args)
 
 
 class PipelineError(IncrementalError, ValueError):
@@ -160,6 +164,12 @@ class NodeRunError(RunError):
         self.node_name = node_name
         self.frames = frames
         self.others = others
+
+    def scrub(self, clean: Callable[[str], str]) -> None:
+        """Pass the texts of this error through a function; its cause stays what the node raised."""
+        super().scrub(clean)
+        self.sentence = clean(self.sentence)
+        self.others = tuple(map(clean, self.others))
 
 
 class WorkerDiedError(RunError):

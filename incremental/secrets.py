@@ -38,12 +38,16 @@ _WORDS = _words(
     "accesstoken dbpass userpass smtppass adminpass rootpass serviceaccountkey cookie cookies"
 )
 _LAST_WORDS = frozenset({"auth"})  # 'http_auth' is a pair of user and password; 'auth_type' is not
-_URL_WORDS = frozenset({"key", "sig", "signature", "pass", "code"})  # after ? or & only
+_URL_WORDS = frozenset({"key", "sig", "signature", "pass", "code", "hmac"})  # after ? or & only
 _COUNTS = _words("max min num n count counts limit length len size budget per")
 _EMBEDDED = ("password", "passwd", "passphrase")  # 'PGPASSWORD' has no word boundary
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)=("[^"]*"|'[^']*'|[^&;#\s'"]*)""")
+_PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)=("[^"]*"|'[^']*'|\{(?:[^}]|\}\})*\}|[^&;#\s'"]*)""")
+_QUOTED_PAIR = re.compile(
+    r"""(['"])([A-Za-z_][\w.\-]*)\1(\s*:\s*[bu]?)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+)
+_AUTHORIZATION = re.compile(r"\b(Bearer|Basic|SharedKey|AWS4-HMAC-SHA256)\s+[\w.\-+/=~:]{8,}")
 _AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>[^\s'\"<>]*)")
 _INNER_KEY = re.compile(r"['\"]?([A-Za-z_][\w.\-]*)['\"]?\s*:")
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})  # container@account is an address
@@ -162,18 +166,26 @@ class Redactor:
         return f"<Redactor of {len(self._values)} values>"
 
     def scrub(self, text: str) -> str:
-        """Return ``text`` with known values, and passwords in URLs, replaced by ``***``."""
+        """Return ``text`` with known values, and what stands where secrets stand, replaced by ``***``.
+
+        That is: passwords and tokens in URLs, values beside secret-like keys, headers of authorization.
+        """
         if self._values:
             if self._pattern is None:
                 forms = {form for value in self._values for form in _forms(value)}
                 longest_first = sorted(forms, key=lambda form: (-len(form), form))
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
             text = self._pattern.sub(MASK, text)
-        return strip_url(text)
+        return strip_url(_strip_quoted(text))
 
     def scrub_all(self, value: Any) -> Any:
         """Return a copy of nested values that JSON can express, each text in it scrubbed."""
         return _map_leaves(value, lambda leaf: _plain(leaf, self.scrub))
+
+
+def names_secret(text: str) -> bool:
+    """Tell whether a text such as ``{password: x}`` has a secret-like key in it."""
+    return any(looks_secret(key) for key in _INNER_KEY.findall(text))
 
 
 def as_text(value: object) -> str:
@@ -273,6 +285,20 @@ def _mask_pair(match: re.Match[str]) -> str:
     return f"{key}={_PAIR.sub(_mask_pair, value)}"
 
 
+def _strip_quoted(text: str) -> str:
+    """Return a text without the values of secret-like keys in what ``repr`` and JSON write of mappings."""
+    if "': " in text or '":' in text or "':" in text:
+        text = _QUOTED_PAIR.sub(_mask_quoted, text)
+    return _AUTHORIZATION.sub(rf"\1 {MASK}", text)
+
+
+def _mask_quoted(match: re.Match[str]) -> str:
+    quote, key, colon, value = match.groups()
+    if not looks_secret(key) or not value[1:-1]:
+        return match[0]
+    return f"{quote}{key}{quote}{colon}{value[0]}{MASK}{value[0]}"
+
+
 def _is_private(name: str, private: Collection[str]) -> bool:
     from fnmatch import fnmatchcase
 
@@ -316,7 +342,7 @@ def _mask_argument(argument: str, private: Collection[str] = ()) -> str:
         if not equals:
             pieces.append(MASK if hidden else strip_url(piece))
             continue
-        hidden = looks_secret(name) or any(looks_secret(key) for key in _INNER_KEY.findall(value))
+        hidden = looks_secret(name) or names_secret(value)
         hidden = hidden or _hides_private(name.rpartition("=")[2], private)
         pieces.append(f"{name}={MASK}" if hidden else strip_url(piece))
     return ",".join(pieces)
@@ -338,20 +364,31 @@ def _secret_values(value: Any, known_secret: bool) -> Iterator[str]:
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from _secret_values(item, known_secret)
-    elif isinstance(value, str) and (known_secret or isinstance(value, Secret)):
-        yield value
-        yield from _url_passwords(value)
+    elif isinstance(value, str):
+        secret = known_secret or isinstance(value, Secret)
+        if secret:
+            yield value
+        if "://" in value or "=" in value:
+            yield from _embedded(value, secret)
     elif known_secret and isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
 
 
-def _url_passwords(url: str) -> Iterator[str]:
+def _embedded(text: str, secret: bool) -> Iterator[str]:
+    """Yield the secrets in a URL or a connection string: a library may show them without the rest."""
     from urllib.parse import unquote
 
-    for match in _AUTHORITY.finditer(url):
+    for match in _AUTHORITY.finditer(text):
         userinfo = re.split(r"[/?#]", match["rest"])[0].rpartition("@")[0]
         password = userinfo.partition(":")[2]
         yield from (password, unquote(password))
+    in_url = "://" in text
+    for match in _PAIR.finditer(text):
+        queried = in_url and text[match.start() - 1 : match.start()] in ("?", "&")
+        known = _WORDS | _URL_WORDS if queried else _WORDS
+        if (queried or secret or ";" in text) and _has_secret_word(match[1], known):
+            value = match[2].strip("'\"")
+            yield from (value, value.removeprefix("{").removesuffix("}"), unquote(value))
 
 
 def _forms(value: str) -> set[str]:

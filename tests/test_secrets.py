@@ -288,3 +288,46 @@ def test_a_redactor_can_be_extended_without_changing_it():
 
 def test_a_redactor_without_values_still_strips_urls():
     assert Redactor().scrub("http://u:p@h") == "http://h"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{'password': 'hunter22', 'user': 'me'}", "{'password': '***', 'user': 'me'}"),
+        ('{"api_key": "hunter22"}', '{"api_key": "***"}'),
+        ('{"api_key":"hun\\"ter"}', '{"api_key":"***"}'),
+        ("{'primary_key': 'id'}", "{'primary_key': 'id'}"),
+        ("{'password': ''}", "{'password': ''}"),
+        ("Authorization: Bearer eyJhbGciOi.J9", "Authorization: Bearer ***"),
+        ("Basic aHVudGVyOjIy", "Basic ***"),
+        ("a basic idea", "a basic idea"),
+        ("Driver={x};PWD={a;b}}c};Encrypt=yes", "Driver={x};PWD=***;Encrypt=yes"),
+        ("https://h/?hmac=abcdef", "https://h/?hmac=***"),
+    ],
+)
+def test_what_stands_where_a_secret_stands_is_scrubbed_though_nobody_knows_it(text: str, shown: str) -> None:
+    assert Redactor().scrub(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("https://h/p?X-Amz-Signature=abcd1234&x=1", "abcd1234"),
+        ("https://h/p?sig=ab%2Fcd", "ab/cd"),
+        ("https://me:hunter22@h/p", "hunter22"),
+        ("Server=db;Pwd=hunter22;Encrypt=yes", "hunter22"),
+        ("Server=db;Pwd={hun;ter};Encrypt=yes", "hun;ter"),
+    ],
+)
+def test_a_secret_within_an_address_of_the_catalog_is_known_by_itself(address: str, secret: str) -> None:
+    assert Redactor.of({"x": {"address": address}}).scrub(f"refused: {secret}!") == "refused: ***!"
+
+
+def test_a_part_of_a_path_that_looks_like_a_pair_is_no_secret() -> None:
+    assert len(Redactor.of({"x": {"filepath": "data/token=2024/part"}})) == 0
+
+
+@given(st.text(max_size=60))
+def test_law_scrubbing_twice_changes_nothing_more(text: str) -> None:
+    once = Redactor(["hunter22"]).scrub(text)
+    assert Redactor(["hunter22"]).scrub(once) == once

@@ -22,6 +22,8 @@ class Call:
     traceback: bool = False
     as_json: bool = False
     project: str | None = None
+    config_file: str | None = None
+    """The file that ``--config`` named."""
     runs: bool = False
     """Whether a run has begun, so that there is something to resume."""
     resume: list[str] = field(default_factory=list)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, LazyGroup, common, examples
+from incremental.cli.commands import Command, LazyGroup, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import opening
 from incremental.errors import DatasetNotFoundError, did_you_mean
@@ -40,6 +40,7 @@ def catalog() -> None:
 @click.command(
     "list",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples("incremental catalog list", "incremental catalog list pipeline.py --json"),
 )
 @opening
@@ -68,6 +69,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.command(
     "describe",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental catalog describe model", "incremental catalog describe params:model.lr --env prod"
     ),

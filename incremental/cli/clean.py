@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import opening
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    writes=Writes.IF_ASKED,
     epilog=examples(
         "incremental clean  # what killed runs left; nothing is removed yet",
         "incremental clean --yes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
+
+
+class Writes(Enum):
+    """When a command writes to disk; a test holds each to what it declares."""
+
+    NEVER = "it only looks"
+    IF_ASKED = "only with an option that says so; without any it only looks"
+    UNLESS_DRY = "always, but with --dry-run it only looks"
+    ALWAYS = "always"
 
 
 def common(command: Decorated) -> Decorated:
@@ -35,7 +45,15 @@ def examples(*lines: str) -> str:
 
 
 class Command(click.Command):
-    """A command that leaves stdout to its answer: what the user's code prints goes to stderr."""
+    """A command that leaves stdout to its answer: what the user's code prints goes to stderr.
+
+    Args:
+        writes: when it writes to disk.
+    """
+
+    def __init__(self, *args: Any, writes: Writes | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.writes = writes
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; an error in them knows its command, so that the right help can be named."""

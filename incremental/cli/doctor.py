@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.options import opening
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental doctor  # installation, project, ledger, packages",
         "incremental doctor pipeline.py --json",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 
 if TYPE_CHECKING:
     from incremental.cli.call import Call
@@ -21,6 +21,7 @@ _NEXT = ("incremental run", "incremental plan")
 
 @click.command(
     cls=Command,
+    writes=Writes.ALWAYS,
     epilog=examples(
         "incremental init hello  # makes the folder hello",
         "incremental init ~/work/sales-report  # the package is called sales_report",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from incremental.cli.call import Call
     from incremental.cli.output import Output
+    from incremental.project import ImportRule
 
 _STDOUT = "ext://sys.stdout"
 _STDERR = "ext://sys.stderr"
@@ -81,8 +82,8 @@ class Logs:
         root.addHandler(self._handler)
         root.setLevel(_level(self._call.verbosity))
 
-    def obey(self, config_loader: Any, *, to_files: bool) -> None:
-        """Configure logging as ``logging.yml`` says, if there is one.
+    def obey(self, config_loader: Any, rule: ImportRule | None, *, to_files: bool) -> None:
+        """Configure logging as ``logging.yml`` says, if there is one, and if ``rule`` lets it.
 
         Raises:
             ConfigError: it cannot be used.
@@ -90,6 +91,8 @@ class Logs:
         found, place = _config_of(config_loader)
         if not found:
             return
+        if rule is not None:
+            rule.check_logging(found, place)
         from logging.config import dictConfig
 
         wanted = _restricted(found, to_files)
@@ -159,9 +162,9 @@ def _config_of(config_loader: Any) -> tuple[dict[str, Any], str]:
 
     file = Path(str(getattr(config_loader, "conf_source", ""))) / "logging.yml"
     if file.is_file():
-        from incremental.config.document import read
+        from incremental.config.document import read_file
 
-        document = read(str(file), file.read_bytes())
+        document = read_file(str(file))
         if document.faults:
             raise error_of(document.faults, "logging")
         return document.values, show_path(file)

@@ -58,7 +58,7 @@ def opened(
         try:
             context = session.load_context()
             call.out.redactor = context.redactor
-            logs.obey(context.config_loader, to_files=trace is Trace.RECORD)
+            logs.obey(context.config_loader, context.import_rule, to_files=trace is Trace.RECORD)
         except IncrementalError:
             if needs_config:
                 raise

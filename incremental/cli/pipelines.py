@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import OneFile
 from incremental.errors import SessionError, did_you_mean
@@ -24,6 +24,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command(
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental pipelines  # names and sizes",
         "incremental pipelines __default__  # its nodes in the order they run",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import Trace, opened
 from incremental.cli.options import opening, request_of, selectors
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    writes=Writes.UNLESS_DRY,
     epilog=examples(
         "incremental plan  # what is missing, and what that needs",
         "incremental plan --all --tags train  # everything with a tag",

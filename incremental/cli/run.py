@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import Trace, opened, resume_options
 from incremental.cli.options import Parameters, merged, opening, request_of, selector_given, selectors
 
@@ -24,11 +24,13 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     from incremental.cli.run_config import read_defaults
 
     if value:
+        ctx.obj.config_file = value
         ctx.default_map = {**(ctx.default_map or {}), **read_defaults(value, ctx.command.params)}
 
 
 @click.command(
     cls=Command,
+    writes=Writes.UNLESS_DRY,
     epilog=examples(
         "incremental run  # everything",
         "incremental run --only-missing-outputs  # the least after which nothing is missing",
@@ -98,12 +100,15 @@ def run(call: Call, /, **options: Any) -> int:
         return _show(call, options)
     from incremental.cli.runners import policy_of, runner_of
 
-    text = Path(options["plan_file"]).read_text(encoding="utf-8") if options["plan_file"] else None
-    if text is not None and options["env"] is None:
-        from incremental.session.sealed import read_sealed
+    text = None
+    if options["plan_file"]:
+        from incremental.session.sealed import read_plan_file, read_sealed
 
-        options["env"] = read_sealed(text).env
+        text = read_plan_file(options["plan_file"])
+        if options["env"] is None:
+            options["env"] = read_sealed(text).env
     with opened(call, options, Trace.RECORD) as session:
+        _check_runner(call, session, options["runner"])
         runner = runner_of(
             options["runner"], options["is_async"], options["workers"], merged(options["runner_params"])
         )
@@ -123,6 +128,15 @@ def _check(options: dict[str, Any]) -> None:
             raise click.UsageError("--plan and --dry-run exclude each other: the file says what would run")
     elif options["replan"]:
         raise click.UsageError("--replan needs a plan: name its file with --plan")
+
+
+def _check_runner(call: Call, session: Session, runner: str | None) -> None:
+    """Refuse a runner class that a --config file from elsewhere names: the command line may name any."""
+    source = click.get_current_context().get_parameter_source("runner")
+    if runner and call.config_file and source is ParameterSource.DEFAULT_MAP:
+        rule = session.import_rule(call.config_file)
+        if rule is not None:
+            rule.check_runner(runner)
 
 
 def _show(call: Call, options: dict[str, Any]) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incremental.config.document import read
+from incremental.config.document import bytes_of, read
 from incremental.config.faults import Fault, Origin, error_of, show_path
 from incremental.config.origins import find_line
 from incremental.errors import ConfigError, did_you_mean
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     import click
 
 _SECTION = "run"
+_NOT_HERE = frozenset(
+    {"plan_file", "replan", "config", "file", "project"}
+)  # what is run is said where it is run
 _ALIASES = {"pipeline": "pipelines", "node_names": "nodes", "namespace": "namespaces", "async": "is_async"}
 
 
@@ -25,7 +27,7 @@ def read_defaults(file: str, parameters: Sequence[click.Parameter]) -> dict[str,
     Raises:
         ConfigError: all that is wrong with the file, with its lines.
     """
-    data = Path(file).read_bytes()
+    data = bytes_of(file)
     document = read(file, data)
     if document.faults:
         raise error_of(document.faults, _SECTION)
@@ -34,9 +36,7 @@ def read_defaults(file: str, parameters: Sequence[click.Parameter]) -> dict[str,
         raise ConfigError(
             f"{show_path(file)!r} has no section 'run'; write 'run:' and below it options such as 'env: prod'"
         )
-    known = {
-        str(each.name): each for each in parameters if each.name not in ("plan_file", "replan", "config")
-    }
+    known = {str(each.name): each for each in parameters if each.name not in _NOT_HERE}
     faults, defaults = [], {}
     for key, value in section.items():
         name = str(key).replace("-", "_")

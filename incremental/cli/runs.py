@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, LazyGroup, common, examples
+from incremental.cli.commands import Command, LazyGroup, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import OneFile, Words, flat, words_option
 from incremental.errors import SessionError, did_you_mean
@@ -45,6 +45,7 @@ def runs() -> None:
 @click.command(
     "list",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental runs -n 5",
         "incremental runs --status failed,interrupted --node train",
@@ -86,6 +87,7 @@ def list_runs(call: Call, /, limit: int, **options: Any) -> int:
 @click.command(
     "show",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples("incremental runs show last", "incremental runs show 2026-11-21T10.30 --json"),
 )
 @click.argument("run_id", metavar="ID")
@@ -105,6 +107,7 @@ def show_run(call: Call, /, run_id: str, **options: Any) -> int:
 @click.command(
     "diff",
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental runs diff last~1 last", "incremental runs diff 2026-11-20 2026-11-21 --json"
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import Trace, opened
 from incremental.cli.options import configured, flat, outputs_argument, words_option
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    writes=Writes.IF_ASKED,
     epilog=examples(
         "incremental verify  # every output that has a record",
         "incremental verify model report",

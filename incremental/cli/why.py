@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from incremental.cli import exit_codes
-from incremental.cli.commands import Command, common, examples
+from incremental.cli.commands import Command, Writes, common, examples
 from incremental.cli.opening import opened
 from incremental.cli.options import flat, opening, words_option
 
@@ -25,6 +25,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 @click.command(
     cls=Command,
+    writes=Writes.NEVER,
     epilog=examples(
         "incremental why train_model  # would it run, and what for",
         "incremental why model_input  # who makes it, is it there, who reads it",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -44,6 +45,7 @@ _REMEDIES = (
     ("expected <document start>", "indent the lines of one mapping alike"),
     ("did not find expected key", "indent the lines of one mapping alike"),
     ("expected '-' indicator", "do not mix '- item' and 'key: value' at one indentation"),
+    ("nested deeper", "flatten it"),
     ("unknown escape", r"write \\ for a backslash, or use single quotes"),
 )
 
@@ -56,6 +58,17 @@ class Document:
     values: dict[Any, Any] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     interpolated: bool = False
+
+
+def read_file(file: str) -> Document:
+    """Read a file that is no part of a configuration folder, as :func:`read` does. Raises ``OSError``."""
+    return read(file, bytes_of(file))
+
+
+def bytes_of(file: str) -> bytes:
+    """Return the bytes of a file, or as many as show that it is too large. Raises ``OSError``."""
+    with Path(file).open("rb") as stream:
+        return stream.read(LARGEST + 1)
 
 
 def read(file: str, data: bytes, *, hide: bool = False) -> Document:
@@ -315,6 +328,8 @@ class _Reader:
         mark = error.problem_mark or error.context_mark
         begun = error.context_mark
         problem = error.problem or error.context or "this is not YAML"
+        if "nesting depth" in problem:  # a limit of some builds of libyaml, met before an event is out
+            problem = f"nested deeper than {DEEPEST} levels"
         remedy = next((text for part, text in _REMEDIES if part in problem), "correct the syntax")
         last = self.text.count("\n") + (not self.text.endswith("\n"))
         line = max(1, min(mark.line + 1, last)) if mark else 1  # the end of the text has no line of its own

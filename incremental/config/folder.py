@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from incremental.config.document import bytes_of
 from incremental.config.faults import Fault, show_path
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
 from incremental.secrets import strip_url
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SUFFIXES = (".yml", ".yaml", ".json")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_LOCAL = "file://"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+LOCAL = "file://"
 
 
 class ConfigSource(Protocol):
@@ -41,8 +42,8 @@ class ConfigSource(Protocol):
 
 def open_source(conf_source: str, ignore_hidden: bool) -> ConfigSource:
     """Return the source behind ``conf_source``; raises ConfigError for kinds that are not supported."""
-    place = conf_source.removeprefix(_LOCAL)
-    if "://" in place or place.endswith(_ARCHIVES):
+    place = conf_source.removeprefix(LOCAL)
+    if "://" in place or place.endswith(ARCHIVES):
         kind = "a remote folder" if "://" in place else "an archive"
         raise ConfigError(
             f"conf_source {strip_url(conf_source)!r} is {kind}, which is not supported yet; "
@@ -100,8 +101,8 @@ class ConfigFolder:
         return [f"{top}/{name}" for name in sorted(names)], faults
 
     def read(self, file: str) -> bytes:
-        """Return the bytes of one file."""
-        return Path(file).read_bytes()
+        """Return the bytes of one file, or as many as show that it is too large."""
+        return bytes_of(file)
 
     def _walk(self, top: str, prefix: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
         try:

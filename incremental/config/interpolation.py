@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Resolver = Callable[..., Any]
 _NOTHING = object()
 _ENVIRONMENT = "oc.env"
+_LONGEST, _MOST_REFERENCES = 10_000, 100  # in one text; the time to read it grows with the square of both
 _MOST = 9  # faults looked for: one more than are shown
 # OmegaConf keeps its resolvers in the class: two loaders must not resolve at one time.
 _RESOLVING = threading.RLock()
@@ -55,6 +56,9 @@ def resolve(
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    excessive = [fault for layer in layers for fault in _excessive(layer)]
+    if excessive:
+        return {}, excessive[:_MOST]
     with _RESOLVING, _resolvers(scope) as reasons:
         over = over or {}
         for place, layer in enumerate(layers):
@@ -69,6 +73,17 @@ def resolve(
             return _plain(merged, resolve=True), []
         except OmegaConfBaseException:
             return {}, list(islice(_faults(merged, scope, reasons), _MOST))
+
+
+def _excessive(layer: dict[Any, Any]) -> Iterator[InterpolationFault]:
+    """Find texts that OmegaConf's grammar would take minutes to read."""
+    for place, text in _interpolated(layer, ()):
+        if len(text) > _LONGEST or text.count("${") > _MOST_REFERENCES:
+            yield InterpolationFault(
+                place,
+                f"a text with '${{' has at most {_LONGEST:,} characters and {_MOST_REFERENCES} references; "
+                "split it",
+            )
 
 
 def _faults(merged: DictConfig, scope: Scope, reasons: list[str]) -> Iterator[InterpolationFault]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.config.merging import merge_softly
 from incremental.errors import ConfigError
-from incremental.secrets import MASK, looks_secret
+from incremental.secrets import MASK, looks_secret, names_secret, strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,14 +83,19 @@ def _parse_item(item: str, number: int, items: list[str]) -> tuple[str, Any]:
     if not equals or not name:
         what = "has no '='" if not equals else "has no name before the '='"
         # a piece without '=' may be the rest of a secret value that holds a comma
-        quoted = f" ({item!r})" if not any(looks_secret(each.partition("=")[0]) for each in items) else ""
+        quoted = (
+            f" ({item!r})"
+            if not any(looks_secret(each.partition("=")[0]) or names_secret(each) for each in items)
+            else ""
+        )
         raise ConfigError(
             f"item {number}{quoted} of the parameters {what}; write them as 'name=value,other.name=value'"
         )
+    hide = looks_secret(name) or names_secret(text)
     try:
-        return name, read_value(text.strip(), hide=looks_secret(name))
+        return name, read_value(text.strip(), hide=hide)
     except ValueError as error:
-        shown = MASK if looks_secret(name) else repr(text.strip())
+        shown = MASK if hide else repr(strip_url(text.strip()))
         raise ConfigError(f"value {shown} of parameter {name!r} cannot be read: {error}") from None
 
 

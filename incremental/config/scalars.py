@@ -22,6 +22,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(_FALSE_WORDS, False),
     **dict.fromkeys(_TRUE_WORDS, True),
 }
+_LONGEST_NUMBER = 1000  # characters; reading one to base 60 takes time that grows with the square
 _NUMBER_STARTS = frozenset("-+0123456789.")
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+")
 _SIMPLE_INTEGER = re.compile(r"(?:0|[1-9][0-9]{0,17})")
@@ -80,6 +81,8 @@ def tagged(tag: str, word: str) -> Any:
 
 
 def _number(kind: str, word: str) -> Any:
+    if len(word) > _LONGEST_NUMBER:
+        raise ValueError(word)
     try:
         return _NUMBERS[kind](ScalarNode(f"{_PREFIX}{kind}", word))
     except IndexError as error:  # PyYAML's own reading of '' or '+'

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from incremental.project.discovery import Project, find_project, read_project
     from incremental.project.modules import no_bytecode, pickle_by_value
     from incremental.project.registry import PipelineRegistry
+    from incremental.project.trust import ImportRule
     from incremental.project.values import Settings
 
 _HOMES = {
+    "ImportRule": "incremental.project.trust",
     "LoadedProject": "incremental.project.current",
     "PipelineRegistry": "incremental.project.registry",
     "Project": "incremental.project.discovery",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ImportRule",
     "LoadedProject",
     "PipelineRegistry",
     "Project",

@@ -14,6 +14,7 @@ from incremental.errors import ProjectError
 from incremental.project import modules
 from incremental.project.discovery import Project, find_project
 from incremental.project.registry import PipelineRegistry, find_pipelines_of, registering_project
+from incremental.project.trust import ImportRule
 from incremental.project.values import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class LoadedProject:
         """The configuration folder that the project names."""
         source = str(self.settings.CONF_SOURCE)
         return source if "://" in source else str(self.project.path / source)
+
+    def import_rule(self, place: str | None = None) -> ImportRule | None:
+        """Return what configuration at a place may have imported; None where it is the project's own.
+
+        ``place`` is a configuration folder, an archive, a URL or a file; by default the project's folder.
+        """
+        return ImportRule.of(place or self.conf_source, self.project, self.settings.ALLOW_IMPORTS)
 
     def config_loader(
         self,

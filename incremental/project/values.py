@@ -18,6 +18,7 @@ from incremental.errors import ProjectError
 # A text with a colon is a class that is imported when it is asked for.
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
+        "ALLOW_IMPORTS": (),
         "CONF_SOURCE": "conf",
         "CONFIG_LOADER_CLASS": "incremental.config:OmegaConfigLoader",
         "CONFIG_LOADER_ARGS": MappingProxyType({"base_env": "base", "default_run_env": "local"}),
@@ -134,6 +135,18 @@ def _is_names(name: str, value: Any) -> str | None:
     return text
 
 
+def _is_module_names(name: str, value: Any) -> str | None:
+    text = _is_collection(name, value)
+    if text is not None or not isinstance(value, Collection):
+        return text
+    for each in value:
+        if not isinstance(each, str) or not all(part.isidentifier() for part in each.split(".")):
+            return (
+                f"{name} holds {each!r}; name modules or classes by their dotted paths, as 'shared.datasets'"
+            )
+    return None
+
+
 def _is_hooks(name: str, value: Any) -> str | None:
     text = _is_collection(name, value)
     if text is not None or not isinstance(value, Collection):  # an iterator would be used up by looking at it
@@ -169,6 +182,7 @@ def _class_name(value: Any) -> str:
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
+    "ALLOW_IMPORTS": _is_module_names,
     "CONF_SOURCE": _is_path,
     "CONFIG_LOADER_CLASS": _is_class,
     "CONFIG_LOADER_ARGS": _is_mapping,

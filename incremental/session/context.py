@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
+from incremental.io.catalog.patterns import PATH_KEYS
 from incremental.secrets import Redactor, private_values, without_references
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from incremental.config import Origin
     from incremental.io import DataCatalog
-
-_PATH_KEYS = ("filepath", "filename", "path")
+    from incremental.project import ImportRule
 
 
 class Context:
@@ -32,6 +33,7 @@ class Context:
         runtime_params: parameters given by the caller.
         catalog_class: the class of ``DATA_CATALOG_CLASS``.
         durable: whether saves survive a power cut.
+        import_rule: what the configuration may have imported; None for what the project's own may, anything.
     """
 
     private_parameters: Collection[str] = ()
@@ -47,6 +49,7 @@ class Context:
         runtime_params: Mapping[str, Any] | None = None,
         catalog_class: type[DataCatalog] | None = None,
         durable: bool = True,
+        import_rule: ImportRule | None = None,
     ) -> None:
         self.project_path = Path(project_path)
         self.config_loader = config_loader
@@ -56,6 +59,7 @@ class Context:
         self._hook_manager = hook_manager
         self._catalog_class = catalog_class
         self._durable = durable
+        self.import_rule = import_rule
 
     @property
     def params(self) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class Context:
         """Takes the credentials of this project, and secret-like parameters, out of any text."""
         hidden = [self._credentials, private_values(self._parameters, self.private_parameters)]
         credentials = {"credentials": hidden}  # numbers in them are secret, too
-        return Redactor.of(credentials, self._parameters, without_references(self._catalog_config))
+        return Redactor.of(credentials, self._parameters, without_references(self._written_catalog))
 
     def create_catalog(
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
@@ -122,6 +126,13 @@ class Context:
 
     @functools.cached_property
     def _catalog_config(self) -> dict[str, Any]:
+        """The entries of the catalog, once it is sure that they name nothing that must not be imported."""
+        if self.import_rule is None:
+            return self._written_catalog
+        return self.import_rule.checked_catalog(self._written_catalog, self._find)
+
+    @functools.cached_property
+    def _written_catalog(self) -> dict[str, Any]:
         root = str(self.project_path)
         config = self._config("catalog")
         for entry in config.values():
@@ -130,19 +141,26 @@ class Context:
         return config
 
     def _config(self, key: str) -> dict[str, Any]:
+        list_files = getattr(self.config_loader, "files", None)
+        if self.import_rule is not None and list_files is not None:
+            for kind in (key, "globals"):
+                self.import_rule.check_files(list_files(kind), kind)
         try:
             found: dict[str, Any] = self.config_loader[key]
         except MissingConfigError:
-            list_files = getattr(self.config_loader, "files", None)
             if list_files is not None:
                 list_files(key)  # raises again where the whole folder is missing
             return {}
         return found
 
     def _origin(self, name: str) -> str:
-        find = getattr(self.config_loader, "origin", None)
-        found = find("catalog", name) if find is not None else None
+        found = self._find("catalog", name)
         return str(found) if found else ""
+
+    def _find(self, *path: object) -> Origin | None:
+        """Return the file and line of an entry, where the loader can tell."""
+        find = getattr(self.config_loader, "origin", None)
+        return None if find is None else find(*path)
 
 
 def _anchor_paths(entry: dict[str, Any], root: str) -> None:
@@ -150,7 +168,7 @@ def _anchor_paths(entry: dict[str, Any], root: str) -> None:
     for key, value in entry.items():
         if isinstance(value, dict):
             _anchor_paths(value, root)
-        elif key in _PATH_KEYS and isinstance(value, str) and _is_relative(value):
+        elif key in PATH_KEYS and isinstance(value, str) and _is_relative(value):
             entry[key] = os.path.normpath(f"{root}/{value}")
 
 

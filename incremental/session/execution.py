@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.errors import PlanMismatchError, SessionError, did_you_mean
+from incremental.errors import IncrementalError, PlanMismatchError, SessionError, did_you_mean
 from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
@@ -208,7 +208,13 @@ class Execution:
             sources=self._sources,
             seconds_by_node=self._history.seconds_by_node(),
         )
-        result = runner.run_plan(prepared.plan, prepared.catalog, around)
+        try:
+            result = runner.run_plan(prepared.plan, prepared.catalog, around)
+        except IncrementalError as error:
+            error.scrub(
+                self._context.redactor.scrub
+            )  # for whoever logs it
+            raise
         recorder.end("succeeded")
         return result
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from incremental.config.faults import show_path
 from incremental.errors import PlanMismatchError
 from incremental.planner import Plan, Verdict
 from incremental.session.request import Request
@@ -58,6 +59,23 @@ def seal(plan: Plan, request: Request, env: str | None, configuration: str) -> s
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
+def read_plan_file(file: str) -> str:
+    """Return the text of a plan file.
+
+    Raises:
+        PlanMismatchError: it is no text, or far larger than any plan.
+    """
+    from incremental.config.document import LARGEST, bytes_of
+
+    data = bytes_of(file)
+    try:
+        if len(data) <= LARGEST:
+            return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise PlanMismatchError(f"{show_path(file)!r} is no plan; make one with: incremental plan -o plan.json")
+
+
 def read_sealed(text: str) -> Sealed:
     """Read a plan file.
 
@@ -78,7 +96,7 @@ def read_sealed(text: str) -> Sealed:
             document["configuration"],
             document["plan"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, PlanMismatchError):
             raise
         raise PlanMismatchError(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from incremental.events import Listener
     from incremental.pipeline import Pipeline
     from incremental.planner import Plan
-    from incremental.project import LoadedProject
+    from incremental.project import ImportRule, LoadedProject
     from incremental.runner import AbstractRunner, RunResult
     from incremental.session.context import Context
     from incremental.session.execution import Execution
@@ -118,6 +118,10 @@ class Session:
     def project(self) -> Any:
         """The opened project: its folder, its package, or its file."""
         return self._loaded.project
+
+    def import_rule(self, place: str) -> ImportRule | None:
+        """Return what a configuration file may have imported; None where it is the project's own."""
+        return self._loaded.import_rule(place)
 
     @property
     def pipelines(self) -> Mapping[str, Pipeline]:
@@ -362,6 +366,7 @@ class Session:
             runtime_params=self._runtime_params,
             catalog_class=settings.DATA_CATALOG_CLASS,
             durable=self._loaded.is_durable,
+            import_rule=self._loaded.import_rule(self._conf_source),
         )
         context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         if self._hooks is not None:

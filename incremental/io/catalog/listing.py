@@ -187,7 +187,7 @@ def _whole_version(storage: Storage, folder: str, question: Question) -> str | N
     path = f"{folder}/{question.base}"
     versions = [question.pin] if question.pin else sorted(storage.kinds(path), reverse=True)
     for version in versions:
-        if is_staging_name(version):
+        if is_staging_name(version) or storage.leads_out(path, version):
             continue
         if question.is_met_by(storage.kind(f"{path}/{version}/{question.base}")):
             return version

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+PATH_KEYS = frozenset({"filepath", "filename", "path"})
+"""The arguments that say where a dataset lives."""
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -65,10 +67,19 @@ class Pattern:
         return self._regex.fullmatch(name) is not None
 
     def resolve(self, name: str) -> Any:
-        """Return the entry for one name, its placeholders filled in."""
+        """Return the entry for one name, its placeholders filled in.
+
+        Raises:
+            DatasetError: the name would lead a path out of the folder that the pattern names.
+        """
         match = self._regex.fullmatch(name)
         assert match is not None, "resolve() of a name that does not match"
-        return _fill(self.config, match.groupdict())
+        try:
+            return _fill(self.config, match.groupdict())
+        except _LeadsOutError as error:
+            raise DatasetError(
+                f"dataset {name!r} makes {error} of pattern {self.text!r} lead out of its folder; rename it"
+            ) from None
 
 
 class Patterns:
@@ -119,11 +130,38 @@ def _placeholders(config: Any) -> list[str]:
     return _PLACEHOLDER.findall(config) if isinstance(config, str) else []
 
 
-def _fill(config: Any, values: Mapping[str, str]) -> Any:
+def _fill(config: Any, values: Mapping[str, str], key: object = None) -> Any:
     if isinstance(config, Mapping):
-        return {key: _fill(value, values) for key, value in config.items()}
+        return {inner: _fill(value, values, inner) for inner, value in config.items()}
     if isinstance(config, list | tuple):
         return [_fill(value, values) for value in config]
     if isinstance(config, str) and "{" in config:
-        return _PLACEHOLDER.sub(lambda found: values[found[1]], config)
+        filled = _PLACEHOLDER.sub(lambda found: values[found[1]], config)
+        if key in PATH_KEYS and _leads_out(config, filled):
+            raise _LeadsOutError(f"{key} {filled!r}")
+        return filled
     return config
+
+
+def _leads_out(template: str, path: str) -> bool:
+    """Whether a path is not below the folder that its template names before the first placeholder."""
+    if "\0" in path:
+        return True
+    folder = template.partition("{")[0].rpartition("/")[0]
+    if not folder and not template.startswith("/"):
+        return path.startswith(("/", "~", "..")) or "://" in path or _climbs(path)
+    return _climbs(path.removeprefix(folder).lstrip("/"))
+
+
+def _climbs(path: str) -> bool:
+    """Whether a relative path has a part that climbs above where it begins."""
+    depth = 0
+    for part in path.replace("\\", "/").split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return False
+
+
+class _LeadsOutError(Exception):
+    """A name would lead a path out of its folder; the text says which path."""

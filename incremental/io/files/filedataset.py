@@ -208,7 +208,11 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         if version is None:
             return self._path
         base = self._path.replace(os.sep, "/").rstrip("/")
-        return f"{base}/{check_version_name(version)}/{base.rpartition('/')[2]}"
+        if self._storage.leads_out(base, check_version_name(version)):
+            raise DatasetError(
+                f"version {version!r} of {self!r} is a link out of its folder; put a copy there"
+            )
+        return f"{base}/{version}/{base.rpartition('/')[2]}"
 
     def _get_load_path(self) -> PurePosixPath:
         return bare_path(self._path_of(self.resolve_load_version()))
@@ -225,7 +229,9 @@ class FileDataset(AbstractVersionedDataset[In, Out]):
         except OSError as error:
             raise self._failure("list the versions of", error) from error
         for name in sorted(names, reverse=True):
-            if names[name] is Kind.FOLDER and not is_staging_name(name) and self._version_is_there(name):
+            if names[name] is not Kind.FOLDER or is_staging_name(name):
+                continue
+            if not self._storage.leads_out(self._path, name) and self._version_is_there(name):
                 yield name
 
     # -- saving

@@ -104,6 +104,10 @@ class Storage(ABC):
         """Take an unfinished upload back."""
         raise NotImplementedError(f"{self.protocol}:// has no unfinished uploads")
 
+    def leads_out(self, folder: str, name: str) -> bool:
+        """Tell whether a name in a folder is a link to somewhere outside the folder."""
+        return False
+
     def connection(self, path: str) -> dict[str, Any]:
         """Return the arguments with which another library opens ``path`` through fsspec."""
         return {}
@@ -173,6 +177,15 @@ class LocalStorage(Storage):
                         yield below + entry.name
                     elif maxdepth is None or depth < maxdepth:
                         pending.append((f"{below}{entry.name}/", depth + 1))
+
+    def leads_out(self, folder: str, name: str) -> bool:
+        link = os.path.join(folder, name)
+        try:
+            if not stat.S_ISLNK(os.lstat(link).st_mode):
+                return False
+        except OSError:  # nothing there, or a name that no file can have
+            return False
+        return not os.path.realpath(link).startswith(os.path.join(os.path.realpath(folder), ""))
 
     def remove(self, path: str) -> None:
         os.unlink(path)
