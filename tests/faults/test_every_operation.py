@@ -1,0 +1,120 @@
+"""A death, or an error of the system, at every file operation of a run in turn: the next run makes it good."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from faults.faultfs import Disk, Fail, Happen, die
+from faults.states import in_child, moments_of, put_tree, take_tree
+from faults.workloads import KINDS, Workload, complaints_about, complaints_of_moments
+
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
+FAULTS = tuple(itertools.product(ERRORS, (False, True)))
+Prepare = Callable[[str], Workload]
+
+
+def begin(work: Workload, was_old: bool) -> None:
+    put_tree(work.root, work.before if was_old else work.empty)
+
+
+def fails(work: Workload, effect: Any) -> int:
+    """Run a pipeline in another process with something happening on its disk; return the exit code."""
+
+    def act() -> None:
+        with Disk(work.root, effect):
+            work.run()
+
+    return in_child(act)
+
+
+def operations_of(work: Workload, was_old: bool) -> list[str]:
+    begin(work, was_old)
+    with Disk(work.root) as disk:
+        work.run()
+    return [operation.name for operation in disk.operations]
+
+
+STARTS = pytest.mark.parametrize("was_old", [False, True], ids=["empty", "older outputs"])
+
+
+@STARTS
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_death_at_any_operation_the_next_run_makes_what_a_clean_one_does(
+    workload: Prepare, kind: str, was_old: bool
+) -> None:
+    work = workload(kind)
+    begin(work, was_old)
+    moments = moments_of(work.root, work.run)
+    assert len(moments) > 25
+    assert complaints_of_moments(work, moments, was_old=was_old) == []
+
+
+@STARTS
+@pytest.mark.parametrize("kind", ["text", "pair", "in_place", "appending"])
+def test_a_death_with_the_ledger_lost_besides_leaves_nothing_half_believed(
+    workload: Prepare, kind: str, was_old: bool
+) -> None:
+    work = workload(kind)
+    begin(work, was_old)
+    moments = moments_of(work.root, work.run)
+    assert complaints_of_moments(work, moments, was_old=was_old, forgets=True) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_an_error_at_any_operation_the_next_run_makes_what_a_clean_one_does(
+    workload: Prepare, kind: str
+) -> None:
+    """Each operation meets one of the six kinds of errors here, and all of them in the slow test."""
+    work = workload(kind)
+    faults = itertools.cycle(FAULTS)
+    assert complaints_of_errors(work, True, lambda _: [next(faults)]) == []
+
+
+@pytest.mark.slow
+@STARTS
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_each_kind_of_error_at_any_operation_the_next_run_makes_what_a_clean_one_does(
+    workload: Prepare, kind: str, was_old: bool
+) -> None:
+    assert complaints_of_errors(workload(kind), was_old, lambda _: FAULTS) == []
+
+
+def complaints_of_errors(work: Workload, was_old: bool, faults_at: Callable[[int], Any]) -> list[str]:
+    found = []
+    for at, name in enumerate(operations_of(work, was_old)):
+        for error, for_ever in faults_at(at):
+            begin(work, was_old)
+            code = fails(work, Fail(at, error, for_ever))
+            about = f"{errno.errorcode[error]}{' for ever' if for_ever else ''} at operation {at}, {name}"
+            if code not in (0, 3):
+                found.append(f"{about}: ended with {code}")
+            found += [f"{about}: {complaint}" for complaint in complaints_about(work, was_old=was_old)]
+    return found
+
+
+def test_a_photograph_shows_what_a_real_death_leaves(workload: Prepare) -> None:
+    work = workload("pair")
+    begin(work, True)
+    moments = moments_of(work.root, work.run)
+    moments = [moment for moment in moments if moment.when == "torn" or moment.at % 7 == 3]
+    assert {moment.when for moment in moments} == {"torn", "after"}
+    for moment in moments:
+        begin(work, True)
+        assert fails(work, Happen(moment.at, die, moment.when)) == -9
+        assert shape(take_tree(work.root)) == shape(moment.tree), str(moment)
+
+
+def shape(tree: dict[str, bytes]) -> Counter[tuple[str, bytes]]:
+    """Return what does not differ from run to run: the data, under names without what is random."""
+    return Counter(
+        (name.partition(".incremental-tmp")[0].rpartition(".")[0] or name, data)
+        if name.endswith(".incremental-tmp")
+        else (name, data)
+        for name, data in tree.items()
+        if name.startswith("data/")
+    )
