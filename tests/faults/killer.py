@@ -101,9 +101,9 @@ class Result:
 class Range:
     """The project in which trials take place, after a clean run over each input."""
 
-    def __init__(self, folder: Path, megabytes: float) -> None:
+    def __init__(self, folder: Path, megabytes: float, frames: bool = True) -> None:
         self.megabytes = megabytes
-        self.root = make_ten_nodes(folder / "project", int(megabytes * 1e6))
+        self.root = make_ten_nodes(folder / "project", int(megabytes * 1e6), frames)
         self.seconds: dict[str, float] = {}
         self.old = self._generation(folder / "old")
         restore(self.root, None)
@@ -131,7 +131,7 @@ class Range:
         executed = self._resume(trial, result)
         result.again = len(done & set(executed))
         if not result.refused:
-            self._compare(trial, result)
+            self.compare(trial, result)
         result.left = len(leftovers(self.root))
         result.seconds = round(time.monotonic() - begin, 2)
         return result
@@ -167,10 +167,9 @@ class Range:
     def _run_and_kill(self, trial: Trial) -> bool:
         running = self._start(trial.runner)
         self._await(trial.node, running)
-        time.sleep(trial.moment * self.seconds[trial.runner])
-        if running.poll() is not None:
-            running.communicate()
-            return False
+        with suppress(subprocess.TimeoutExpired):
+            running.communicate(timeout=trial.moment * self.seconds[trial.runner])
+            return False  # it ended before
         if trial.victim == "worker":
             self._kill_worker_of(trial.node)
         elif trial.victim == "driver":
@@ -195,7 +194,8 @@ class Range:
         executed: list[str] = json.loads(out)["executed"]
         return executed
 
-    def _compare(self, trial: Trial, result: Result) -> None:
+    def compare(self, trial: Trial, result: Result) -> None:
+        """Note the outputs that are wrong, and those of which the next plan says that they are old."""
         made = digests(self.root)
         with Session.create(self.root) as session:
             plan = session.plan(only_missing_outputs=True)

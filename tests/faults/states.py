@@ -20,6 +20,8 @@ from faults.faultfs import Disk, Effect, Operation
 Tree = dict[str, bytes]
 """What a folder holds: content by relative path; folders end with a slash and are empty."""
 
+LEDGER = ".incremental/ledger.sqlite"
+
 
 def take_tree(root: Path) -> Tree:
     """Return all that a project has written: its data and what it remembers."""

@@ -24,6 +24,7 @@ from incremental.pipeline import Pipeline, node
 
 SIZE = {size}  # bytes of each output, roughly
 PIECE = 50_000
+FRAMES = {frames}
 
 
 class InPlace(AbstractDataset):
@@ -99,9 +100,12 @@ def to_json(data):
 
 
 def to_csv_and_parquet(data):
-    import pandas
     found = rows(data["rows"])
-    return pandas.DataFrame({{"row": found}}), pandas.DataFrame({{"row": found[::-1], "number": range(len(found))}})
+    tables = {{"row": found}}, {{"row": found[::-1], "number": list(range(len(found)))}}
+    if not FRAMES:
+        return tables
+    import pandas
+    return tuple(map(pandas.DataFrame, tables))
 
 
 def to_pickle(frame):
@@ -181,13 +185,23 @@ OUTPUTS = tuple(name for _, written in WIRING.values() for name in written)
 OLD, NEW = "the old input", "the new input"
 
 
-def make_ten_nodes(root: Path, size: int) -> Path:
-    """Write the project; ``size`` is the bytes of each output."""
+def make_ten_nodes(root: Path, size: int, frames: bool = True) -> Path:
+    """Write the project.
+
+    Args:
+        root: its folder.
+        size: the bytes of each output.
+        frames: whether two outputs are CSV and Parquet. Without, no process has to import pandas.
+    """
     make_project(root, registry="", catalog="{}", parameters="{}\n")
     (package,) = (root / "src").iterdir()
-    (package / "nodes.py").write_text(NODES.format(size=size))
+    (package / "nodes.py").write_text(NODES.format(size=size, frames=frames))
     (package / "pipeline_registry.py").write_text(f"from {package.name}.nodes import register_pipelines\n")
-    (root / "conf/base/catalog.yml").write_text(CATALOG.replace("PACKAGE", package.name))
+    catalog = CATALOG.replace("PACKAGE", package.name)
+    if not frames:
+        catalog = catalog.replace("pandas.CSVDataset", "yaml.YAMLDataset")
+        catalog = catalog.replace("pandas.ParquetDataset", "json.JSONDataset")
+    (root / "conf/base/catalog.yml").write_text(catalog)
     (root / "data/raw.txt").write_text(OLD)
     return root
 

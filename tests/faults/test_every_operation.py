@@ -10,16 +10,12 @@ from typing import Any
 
 import pytest
 from faults.faultfs import Disk, Fail, Happen, die
-from faults.states import in_child, moments_of, put_tree, take_tree
-from faults.workloads import KINDS, Workload, complaints_about, complaints_of_moments
+from faults.states import in_child, moments_of, take_tree
+from faults.workloads import KINDS, STARTS, Workload, complaints_about, complaints_of_states
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 FAULTS = tuple(itertools.product(ERRORS, (False, True)))
 Prepare = Callable[[str], Workload]
-
-
-def begin(work: Workload, was_old: bool) -> None:
-    put_tree(work.root, work.before if was_old else work.empty)
 
 
 def fails(work: Workload, effect: Any) -> int:
@@ -33,36 +29,46 @@ def fails(work: Workload, effect: Any) -> int:
 
 
 def operations_of(work: Workload, was_old: bool) -> list[str]:
-    begin(work, was_old)
+    work.begin(was_old)
     with Disk(work.root) as disk:
         work.run()
     return [operation.name for operation in disk.operations]
 
 
-STARTS = pytest.mark.parametrize("was_old", [False, True], ids=["empty", "older outputs"])
+starts = pytest.mark.parametrize("was_old", STARTS, ids=["empty", "older outputs"])
 
 
-@STARTS
+@starts
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_death_at_any_operation_the_next_run_makes_what_a_clean_one_does(
     workload: Prepare, kind: str, was_old: bool
 ) -> None:
     work = workload(kind)
-    begin(work, was_old)
+    work.begin(was_old)
     moments = moments_of(work.root, work.run)
     assert len(moments) > 25
-    assert complaints_of_moments(work, moments, was_old=was_old) == []
+    assert complaints_of_states(work, moments, was_old=was_old) == []
 
 
-@STARTS
+@pytest.mark.parametrize("kind", ["text", "pair", "in_place", "appending"])
+def test_after_a_death_the_plain_command_leaves_nothing_old_unnamed_where_generations_mix(
+    workload: Prepare, kind: str
+) -> None:
+    work = workload(kind)
+    work.begin(True)
+    moments = moments_of(work.root, work.run)
+    assert complaints_of_states(work, moments, was_old=True, resume=False) == []
+
+
+@starts
 @pytest.mark.parametrize("kind", ["text", "pair", "in_place", "appending"])
 def test_a_death_with_the_ledger_lost_besides_leaves_nothing_half_believed(
     workload: Prepare, kind: str, was_old: bool
 ) -> None:
     work = workload(kind)
-    begin(work, was_old)
+    work.begin(was_old)
     moments = moments_of(work.root, work.run)
-    assert complaints_of_moments(work, moments, was_old=was_old, forgets=True) == []
+    assert complaints_of_states(work, moments, was_old=was_old, forgets=True, resume=False) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,7 +82,7 @@ def test_after_an_error_at_any_operation_the_next_run_makes_what_a_clean_one_doe
 
 
 @pytest.mark.slow
-@STARTS
+@starts
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_each_kind_of_error_at_any_operation_the_next_run_makes_what_a_clean_one_does(
     workload: Prepare, kind: str, was_old: bool
@@ -88,7 +94,7 @@ def complaints_of_errors(work: Workload, was_old: bool, faults_at: Callable[[int
     found = []
     for at, name in enumerate(operations_of(work, was_old)):
         for error, for_ever in faults_at(at):
-            begin(work, was_old)
+            work.begin(was_old)
             code = fails(work, Fail(at, error, for_ever))
             about = f"{errno.errorcode[error]}{' for ever' if for_ever else ''} at operation {at}, {name}"
             if code not in (0, 3):
@@ -99,12 +105,12 @@ def complaints_of_errors(work: Workload, was_old: bool, faults_at: Callable[[int
 
 def test_a_photograph_shows_what_a_real_death_leaves(workload: Prepare) -> None:
     work = workload("pair")
-    begin(work, True)
+    work.begin(True)
     moments = moments_of(work.root, work.run)
     moments = [moment for moment in moments if moment.when == "torn" or moment.at % 7 == 3]
     assert {moment.when for moment in moments} == {"torn", "after"}
     for moment in moments:
-        begin(work, True)
+        work.begin(True)
         assert fails(work, Happen(moment.at, die, moment.when)) == -9
         assert shape(take_tree(work.root)) == shape(moment.tree), str(moment)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.states import Moment, Tree, put_tree, take_tree
+from faults.power import Cut
+from faults.states import LEDGER, Moment, Tree, put_tree, take_tree
 from projects import make_project
 
 from incremental import Session
@@ -153,6 +154,8 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "pair": ("data/left.txt", "data/right.json", "data/joined.txt"),
 }
 KINDS = tuple(OUTPUTS)
+STARTS = (False, True)
+"""Whether older outputs are there when the run begins that is going to fail."""
 UNSTAGED = frozenset({"in_place", "appending"})
 OLD, NEW = "old seed\n", "new seed\n"
 
@@ -189,6 +192,10 @@ class Workload:
     """The project after a complete run over the old input, the input being the new one by now."""
     old: Mapping[str, bytes]
     new: Mapping[str, bytes]
+
+    def begin(self, was_old: bool) -> None:
+        """Make the project what it is before the run that is going to fail."""
+        put_tree(self.root, self.before if was_old else self.empty)
 
     @property
     def empty(self) -> Tree:
@@ -261,14 +268,15 @@ def complaints_about(work: Workload, *, was_old: bool, resume: bool | None = Non
         was_old: whether the run that failed was to replace older outputs.
         resume: whether to ask for what the failed run still owes; by default where there are older outputs.
     """
+    resume = was_old if resume is None else resume
     with Session.create(work.root) as session:
         found = _complaints_before(work, session.plan(work.kind, only_missing_outputs=True).facts)
         try:
-            session.run(work.kind, only_missing_outputs=True, resume=was_old if resume is None else resume)
+            session.run(work.kind, only_missing_outputs=True, resume=resume)
         except Exception as error:
             return [*found, f"resuming fails: {type(error).__name__}: {error}"]
         plan, runs = session.plan(work.kind, only_missing_outputs=True), session.history.runs()
-    found += _complaints_after(work, plan, was_old)
+    found += _complaints_after(work, plan, was_old, resume)
     found += [f"run {run.run_id} is listed as {run.status}" for run in runs if run.status == "running"]
     if len({run.run_id for run in runs}) < len(runs):
         found.append("a run is listed twice")
@@ -288,20 +296,25 @@ def _complaints_before(work: Workload, facts: Facts) -> list[str]:
     return found
 
 
-def _complaints_after(work: Workload, plan: Plan, was_old: bool) -> list[str]:
-    """Say which outputs are not what a clean run makes, unless the plan names them."""
+def _complaints_after(work: Workload, plan: Plan, was_old: bool, resumed: bool) -> list[str]:
+    """Say which outputs are not what a clean run makes, unless the plan names them.
+
+    A node that nothing had asked to run again may be old as a whole, its inputs being old too.
+    """
     made = work.outputs()
     named = {suspect.dataset for suspect in plan.suspects} | set(plan.facts.unproven)
     found = [f"{step.node.name} is to run again" for step in plan.running]
     if was_old and made == work.old:  # the run that died had not begun
         return found
-    for dataset, place in _places(work, plan.facts.locations):
-        if made.get(place) == work.new[place]:
-            continue
-        if not was_old or made.get(place) != work.old[place]:
-            found.append(f"{dataset} is wrong")
-        elif dataset not in named:
-            found.append(f"{dataset} is old and nothing says so")
+    places = dict(_places(work, plan.facts.locations))
+    new = {dataset for dataset, place in places.items() if made.get(place) == work.new[place]}
+    for node in plan.pipeline.nodes:
+        mixes = not new.isdisjoint((*node.reads, *node.writes))
+        for dataset in [name for name in node.writes if name not in new]:
+            if not was_old or made.get(places[dataset]) != work.old[places[dataset]]:
+                found.append(f"{dataset} is wrong")
+            elif dataset not in named and (mixes or resumed):
+                found.append(f"{dataset} is old and nothing says so")
     return found
 
 
@@ -315,18 +328,30 @@ def leftovers(root: Path) -> list[str]:
     )
 
 
-def complaints_of_moments(
-    work: Workload, moments: Iterable[Moment], *, was_old: bool, forgets: bool = False
+def complaints_of_states(
+    work: Workload,
+    states: Iterable[Moment | Cut],
+    *,
+    was_old: bool,
+    forgets: bool = False,
+    resume: bool | None = None,
 ) -> list[str]:
-    """Return what is wrong after each death, with where it was; ``forgets``: the ledger is lost as well."""
+    """Return what is wrong after each death or power cut, with where it was.
+
+    Args:
+        work: the pipeline.
+        states: the states of its project from which it is resumed in turn.
+        was_old: whether the run that ended so was to replace older outputs.
+        forgets: whether the ledger is lost besides.
+        resume: whether to ask for what the failed run still owes; by default where there are older outputs.
+    """
     found = []
-    for moment in moments:
-        tree = moment.tree
+    for state in states:
+        tree = state.tree
         if forgets:
-            tree = {name: data for name, data in tree.items() if not name.startswith(".incremental/ledger.")}
+            tree = {name: data for name, data in tree.items() if not name.startswith(LEDGER)}
         put_tree(work.root, tree)
-        for complaint in complaints_about(work, was_old=was_old):
-            found.append(f"{moment}: {complaint}")
+        found += [f"{state}: {each}" for each in complaints_about(work, was_old=was_old, resume=resume)]
     return found
 
 
