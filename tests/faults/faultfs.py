@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+_LSTAT = os.lstat  # our own question is no operation
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SQL = ("BEGIN", "COMMIT", "PRAGMA journal_mode", "PRAGMA wal_checkpoint")
 _SQL_TEXTS = {
@@ -68,6 +69,9 @@ class Effect:
 
     def after(self, at: int, operation: Operation) -> None:
         """Called after an operation took effect."""
+
+    def failed(self, at: int, operation: Operation) -> None:
+        """Called after an operation that the system refused."""
 
 
 @dataclass
@@ -135,16 +139,18 @@ class Happen(Effect):
         if at == self.at and self.when == "after":
             self.what()
 
+    failed = after
+
 
 def die() -> None:
     """End this process as the kernel would when it is out of memory."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def raising(error: BaseException) -> Callable[[], None]:
-    """Return what raises an error."""
+def raising(error: BaseException) -> Callable[..., None]:
+    """Return what raises an error when it is called."""
 
-    def happen() -> None:
+    def happen(*_: object) -> None:
         raise error
 
     return happen
@@ -221,7 +227,11 @@ class Disk:
         at = len(self.operations)
         self.operations.append(operation)
         self.effect.before(at, operation)
-        result = act()
+        try:
+            result = act()
+        except OSError:
+            self.effect.failed(at, operation)
+            raise
         self.effect.after(at, operation)
         return result
 
@@ -406,6 +416,8 @@ class _Connection(sqlite3.Connection):
 
 
 def _how(path: str, empties: bool) -> bytes:
-    if not os.path.lexists(path):
+    try:
+        _LSTAT(path)
+    except OSError:
         return b"new"
     return b"empty" if empties else b""

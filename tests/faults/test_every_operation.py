@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from faults.faultfs import Disk, Fail, Happen, die
-from faults.states import in_child, moments_of, take_tree
-from faults.workloads import KINDS, STARTS, Workload, complaints_about, complaints_of_states
+from faults.states import in_child, moments_of, put_tree, take_tree
+from faults.workloads import KINDS, STARTS, Workload, complaints_about, complaints_of_states, leftovers
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 FAULTS = tuple(itertools.product(ERRORS, (False, True)))
@@ -38,16 +38,23 @@ def operations_of(work: Workload, was_old: bool) -> list[str]:
 starts = pytest.mark.parametrize("was_old", STARTS, ids=["empty", "older outputs"])
 
 
+ALIKE = ("json", "yaml", "pickle", "csv")
+"""These differ from text in what is in the file alone: every third operation here, all in the slow tests."""
+UNLIKE = tuple(kind for kind in KINDS if kind not in ALIKE)
+EVERY = [(kind, 1) for kind in UNLIKE] + [(kind, 3) for kind in ALIKE]
+SLOW = [pytest.param(kind, 1, marks=pytest.mark.slow) for kind in ALIKE]
+
+
 @starts
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "step"), [*EVERY, *SLOW])
 def test_after_a_death_at_any_operation_the_next_run_makes_what_a_clean_one_does(
-    workload: Prepare, kind: str, was_old: bool
+    workload: Prepare, kind: str, step: int, was_old: bool
 ) -> None:
     work = workload(kind)
     work.begin(was_old)
     moments = moments_of(work.root, work.run)
     assert len(moments) > 25
-    assert complaints_of_states(work, moments, was_old=was_old) == []
+    assert complaints_of_states(work, moments[::step], was_old=was_old) == []
 
 
 @pytest.mark.parametrize("kind", ["text", "pair", "in_place", "appending"])
@@ -71,7 +78,7 @@ def test_a_death_with_the_ledger_lost_besides_leaves_nothing_half_believed(
     assert complaints_of_states(work, moments, was_old=was_old, forgets=True, resume=False) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", UNLIKE)
 def test_after_an_error_at_any_operation_the_next_run_makes_what_a_clean_one_does(
     workload: Prepare, kind: str
 ) -> None:
@@ -88,6 +95,22 @@ def test_after_each_kind_of_error_at_any_operation_the_next_run_makes_what_a_cle
     workload: Prepare, kind: str, was_old: bool
 ) -> None:
     assert complaints_of_errors(workload(kind), was_old, lambda _: FAULTS) == []
+
+
+SWEEPS = pytest.mark.xfail(strict=True, reason="nothing sweeps what dead runs were staging yet")
+
+
+@SWEEPS
+@pytest.mark.parametrize("kind", ["versioned", "in_place", "pair"])
+def test_nothing_staged_is_left_when_the_run_after_a_death_has_ended(workload: Prepare, kind: str) -> None:
+    work = workload(kind)
+    work.begin(True)
+    left = []
+    for moment in moments_of(work.root, work.run):
+        put_tree(work.root, moment.tree)
+        work.run(only_missing_outputs=True, resume=True)
+        left += [f"{moment}: {name}" for name in leftovers(work.root)]
+    assert left == []
 
 
 def complaints_of_errors(work: Workload, was_old: bool, faults_at: Callable[[int], Any]) -> list[str]:
