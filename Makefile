@@ -52,7 +52,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3]" --group test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3,dask]" --group test
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.demo

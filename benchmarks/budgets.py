@@ -14,6 +14,15 @@ BUDGETS = {
     "one node of 1,000, one small file a node, with ledger": 250,
     "incremental plan --dry-run, 10 nodes": 0.08,
     "incremental plan --dry-run, 10,000 nodes": 0.15,
+    "inline: one node of 1,000, in memory": 20,
+    "inline: one node of 10,000, in memory": 20,
+    "threads: one node of 1,000, in memory": 50,
+    "threads: one node of 10,000, in memory": 50,
+    "processes: one node of 1,000, in memory (Kedro: 100)": 300,
+    "processes: one node of 10,000, in memory": 300,
+    "inline: 100,000 nodes against 10,000": 12,
+    "threads: 100,000 nodes against 10,000": 12,
+    "processes: 100,000 nodes against 10,000": 12,
 }
 
 RATIOS = {
@@ -21,3 +30,9 @@ RATIOS = {
     "no-op, 10,000 nodes, chain: everything": 20,
 }
 """How many times cheaper than Kedro a job must be."""
+
+ABOVE_FLOOR = {
+    "dask: one node of 1,000, in memory": 1.3,
+    "dask: one node of 1,000, one small file each": 1.3,
+}
+"""How many times as dear as by hand a job may be."""

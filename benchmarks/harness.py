@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KEDRO_VENV = HERE / ".kedro-venv"
-KEDRO_REQUIREMENTS = ("kedro==1.7.0", "kedro-datasets[json-jsondataset]==9.6.0")
+KEDRO_REQUIREMENTS = ("kedro==1.7.0", "kedro-datasets[json-jsondataset]==9.6.0", "numpy")
 QUIET = {"DO_NOT_TRACK": "1", "KEDRO_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "ignore"}
 
 
@@ -36,12 +36,18 @@ class Row:
     ours: Sample
     theirs: Sample | None
     unit: str = "s"
-    per: int = 1
+    floor: Sample | None = None
+    """The same without any engine, by hand; None where there is no such thing."""
 
     @property
     def ratio(self) -> float | None:
         """How many times cheaper ours is, in CPU time."""
         return None if self.theirs is None else self.theirs.cpu / self.ours.cpu
+
+    @property
+    def above_floor(self) -> float | None:
+        """How many times dearer ours is than by hand, in CPU time."""
+        return None if self.floor is None else self.ours.cpu / self.floor.cpu
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as JSON types."""
@@ -52,6 +58,8 @@ class Row:
             "kedro_cpu": self.theirs.cpu if self.theirs else None,
             "kedro_wall": self.theirs.wall if self.theirs else None,
             "ratio": self.ratio,
+            "floor_cpu": self.floor.cpu if self.floor else None,
+            "floor_wall": self.floor.wall if self.floor else None,
             "unit": self.unit,
         }
 
@@ -59,11 +67,12 @@ class Row:
 def kedro_python() -> str:
     """Return the interpreter of Kedro's own environment, made on first use."""
     python = KEDRO_VENV / "bin" / "python"
-    if not (KEDRO_VENV / ".ready").exists():
+    ready, wanted = KEDRO_VENV / ".ready", "\n".join(KEDRO_REQUIREMENTS)
+    if not ready.exists() or ready.read_text() != wanted:
         print("making an environment for Kedro 1.7 ...", file=sys.stderr)
         venv.create(KEDRO_VENV, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *KEDRO_REQUIREMENTS], check=True)
-        (KEDRO_VENV / ".ready").touch()
+        ready.write_text(wanted)
     return str(python)
 
 
@@ -72,20 +81,24 @@ def compare(
     ours: Callable[[], Sample],
     theirs: Callable[[], Sample] | None,
     *,
+    floor: Callable[[], Sample] | None = None,
     repeats: int = 5,
+    warm_ups: int = 1,
     unit: str = "s",
     scale: float = 1.0,
 ) -> Row:
-    """Take samples in turn after one warm-up each, and return the medians times ``scale``."""
-    ours()
-    if theirs is not None:
-        theirs()
-    our_samples, their_samples = [], []
-    for _ in range(repeats):
-        our_samples.append(ours())
-        if theirs is not None:
-            their_samples.append(theirs())
-    row = Row(job, _median(our_samples, scale), _median(their_samples, scale) if theirs else None, unit)
+    """Take samples in turn after the warm-ups, and return the medians times ``scale``."""
+    takers = [taker for taker in (ours, theirs, floor) if taker is not None]
+    rounds = [[taker() for taker in takers] for _ in range(warm_ups + repeats)][warm_ups:]
+    found = [_median(list(samples), scale) for samples in zip(*rounds, strict=True)]
+    median_by_taker = dict(zip(takers, found, strict=True))
+    row = Row(
+        job,
+        median_by_taker[ours],
+        median_by_taker[theirs] if theirs is not None else None,
+        unit,
+        median_by_taker[floor] if floor is not None else None,
+    )
     show(row)
     return row
 
@@ -116,14 +129,16 @@ def show(row: Row) -> None:
     """Print one row."""
     theirs = f"{row.theirs.cpu:>11.4g}" if row.theirs else f"{'-':>11}"
     ratio = f"{row.ratio:>7.1f}x" if row.ratio else f"{'-':>8}"
-    print(
-        f"{row.job:<46} {row.ours.cpu:>10.4g} {row.ours.wall:>10.4g} {theirs} {ratio}  {row.unit}", flush=True
-    )
+    floor = f"{row.floor.cpu:>10.4g}" if row.floor else f"{'-':>10}"
+    ours = f"{row.ours.cpu:>10.4g} {row.ours.wall:>10.4g}"
+    print(f"{row.job:<54} {ours} {floor} {theirs} {ratio}  {row.unit}", flush=True)
 
 
 def header() -> None:
     """Print the column names of ``show``."""
-    print(f"{'job':<46} {'ours cpu':>10} {'ours wall':>10} {'Kedro cpu':>11} {'ratio':>8}  unit")
+    print(
+        f"{'job':<54} {'ours cpu':>10} {'ours wall':>10} {'by hand':>10} {'Kedro cpu':>11} {'ratio':>8}  unit"
+    )
 
 
 def _median(samples: list[Sample], scale: float) -> Sample:

@@ -6,16 +6,17 @@ import json
 import platform
 
 import cold_start
+import executors
 import node_overhead
 import plan_noop
-from budgets import BUDGETS, RATIOS
+from budgets import ABOVE_FLOOR, BUDGETS, RATIOS
 from harness import HERE, Row, header
 
 
 def main() -> None:
     """Measure, print and write the table."""
     header()
-    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows()]
+    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows(), *executors.rows()]
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     (results / "rows.json").write_text(json.dumps([row.as_dict() for row in found], indent=1))
@@ -28,15 +29,16 @@ def table(found: list[Row]) -> str:
     lines = [
         f"Python {platform.python_version()}; CPU medians, Kedro 1.7.0 in the same run.",
         "",
-        "| job | ours, CPU | ours, wall | Kedro, CPU | ratio | budget |",
-        "|---|---|---|---|---|---|",
+        "| job | ours, CPU | ours, wall | by hand, CPU | Kedro, CPU | ratio | budget |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in found:
         theirs = f"{row.theirs.cpu:.4g}" if row.theirs else "-"
         ratio = f"{row.ratio:.1f}" if row.ratio else "-"
+        floor = f"{row.floor.cpu:.4g}" if row.floor else "-"
         lines.append(
-            f"| {row.job} ({row.unit}) | {row.ours.cpu:.4g} | {row.ours.wall:.4g} | {theirs} | {ratio} | "
-            f"{verdict(row)} |"
+            f"| {row.job} ({row.unit}) | {row.ours.cpu:.4g} | {row.ours.wall:.4g} | "
+            f"{floor} | {theirs} | {ratio} | {verdict(row)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -50,6 +52,9 @@ def verdict(row: Row) -> str:
     if row.job in RATIOS and row.ratio:
         word = "met" if row.ratio >= RATIOS[row.job] else "missed"
         parts.append(f"{RATIOS[row.job]} times cheaper: {word}")
+    if row.job in ABOVE_FLOOR and row.above_floor:
+        word = "met" if row.above_floor <= ABOVE_FLOOR[row.job] else "missed"
+        parts.append(f"{ABOVE_FLOOR[row.job]} times by hand: {word} ({row.above_floor:.2f})")
     return ", ".join(parts) or "-"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from incremental.io import AbstractDataset, DataCatalog, MemoryDataset
     from incremental.pipeline import Node, Pipeline, node
     from incremental.planner import Plan
-    from incremental.runner import ParallelRunner, SequentialRunner, ThreadRunner
+    from incremental.runner import DaskRunner, ParallelRunner, SequentialRunner, ThreadRunner
     from incremental.session import BaseSessionStore, Session
 
 _HOMES = {
@@ -26,6 +26,7 @@ _HOMES = {
     "Plan": "incremental.planner",
     "ParallelRunner": "incremental.runner",
     "SequentialRunner": "incremental.runner",
+    "DaskRunner": "incremental.runner",
     "ThreadRunner": "incremental.runner",
     "Session": "incremental.session",
     "SessionError": "incremental.errors",
@@ -46,6 +47,7 @@ __all__ = [
     "Session",
     "SessionError",
     "ThreadRunner",
+    "DaskRunner",
     "__version__",
     "node",
 ]

@@ -46,7 +46,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     "--only-missing-outputs", is_flag=True, help="Run only what has to run for no output to be missing."
 )
 @click.option(
-    "--runner", metavar="NAME", help="sequential, threads, processes, or the dotted path of a runner class."
+    "--runner",
+    metavar="NAME",
+    help="sequential, threads, processes, dask, or the dotted path of a runner class.",
 )
 @click.option(
     "--workers", metavar="N", type=click.IntRange(1), help="How many nodes at once; by default in processes."
@@ -65,7 +67,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     "--timeout",
     metavar="S",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds a node may take, in processes.",
+    help="Seconds a node may take, in processes or on Dask.",
 )
 @click.option(
     "--plan",

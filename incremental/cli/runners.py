@@ -18,11 +18,12 @@ _BY_NAME = {
     "sequential": "SequentialRunner",
     "threads": "ThreadRunner",
     "processes": "ParallelRunner",
+    "dask": "DaskRunner",
     "SequentialRunner": "SequentialRunner",
     "ThreadRunner": "ThreadRunner",
     "ParallelRunner": "ParallelRunner",
+    "DaskRunner": "DaskRunner",
 }
-_TO_COME = frozenset({"dask", "DaskRunner", "ray", "RayRunner"})
 _WORKERS = "max_workers"
 
 
@@ -35,7 +36,7 @@ def runner_of(
     """Make the runner that a name, or the dotted path of a class, stands for.
 
     Args:
-        name: ``sequential``, ``threads``, ``processes`` or a dotted path.
+        name: ``sequential``, ``threads``, ``processes``, ``dask`` or a dotted path.
         is_async: load and save the datasets of a node in threads.
         workers: how many nodes at once; more than one without a name means processes.
         params: further arguments of the runner.
@@ -67,15 +68,10 @@ def _class_of(name: str) -> Any:
     short = name.removeprefix("incremental.runner.")
     if short in _BY_NAME:
         return getattr(runner, _BY_NAME[short])
-    if short in _TO_COME:
-        raise click.UsageError(
-            f"runner {name!r} is not in this version yet; use 'threads' or 'processes', "
-            "or the dotted path of a class"
-        )
     if "." not in name:
         near = (
-            did_you_mean(name, [*_BY_NAME, *_TO_COME])
-            or "; there are 'sequential', 'threads' and 'processes', or give the dotted path of a class"
+            did_you_mean(name, _BY_NAME)
+            or "; there are 'sequential', 'threads', 'processes' and 'dask'; or write a dotted path"
         )
         raise click.UsageError(f"no runner {name!r}{near}")
     return _imported(name, runner.AbstractRunner)

@@ -9,14 +9,16 @@ from incremental.executors.base import Executor, Finished
 from incremental.executors.inline import InlineExecutor
 
 if TYPE_CHECKING:
+    from incremental.executors.dask import DaskExecutor
     from incremental.executors.processes import ProcessExecutor
     from incremental.executors.threads import ThreadExecutor
 
-__all__ = ["Executor", "Finished", "InlineExecutor", "ProcessExecutor", "ThreadExecutor"]
+__all__ = ["DaskExecutor", "Executor", "Finished", "InlineExecutor", "ProcessExecutor", "ThreadExecutor"]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "DaskExecutor": "incremental.executors.dask",
         "ProcessExecutor": "incremental.executors.processes",
         "ThreadExecutor": "incremental.executors.threads",
     },

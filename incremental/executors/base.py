@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 Key = TypeVar("Key")
@@ -22,6 +23,26 @@ class Finished(Generic[Key]):
     error: BaseException | None = None
     worker: str = ""
     """Who ran it, for people; empty for the thread that waits."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """Handles of the values that stayed with the workers, by name; a value lives as long as its handle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a job returns to an executor that keeps values."""
+
+    told: Any
+    """What comes out of ``wait``."""
+    kept: Mapping[str, Any] | None
+    """What stays with the workers, by name; None when the call failed and there is nothing."""
+
+
+leave: ContextVar[Callable[[], None]] = ContextVar("leave", default=lambda: None)
+"""To be called by a job before it shows something to the world that its caller cannot take back.
+
+Set around each call by executors whose workers are in other processes: it returns once the caller, who
+is alive and still waits for this call, allows it, and raises otherwise. Asking again costs nothing.
+"""
 
 
 class Executor(ABC, Generic[Key]):
@@ -37,6 +58,17 @@ class Executor(ABC, Generic[Key]):
 
     in_process: bool = True
     """Whether workers see the objects of this process. If not, job, arguments and results are pickled."""
+
+    keeps_values: bool = False
+    """Whether values stay where they were made. The job then returns an ``Answer``, may be called with a
+    mapping of kept values as well, and ``keep``, ``submit_with`` and ``fetch`` are there."""
+
+    shares_kept: bool = False
+    """Whether several calls are handed the same kept object, so that each has to copy it."""
+
+    on_restart: Callable[[Key, BaseException], None] | None = None
+    """Called in ``wait`` when a call begins anew by itself, though it may have ended before: the worker
+    that ran it, or that kept its values, is gone. It ends again, as ``Finished``."""
 
     @abstractmethod
     def start(self, job: Callable[[Any], Any]) -> None:
@@ -67,6 +99,27 @@ class Executor(ABC, Generic[Key]):
 
         An interrupt may come out of here, and what had just ended may be lost to it.
         """
+
+    sources: tuple[str, ...] = ()
+    """Folders of code that workers must be able to import from; set before ``start``."""
+
+    def keep(self, value: Any) -> Any:
+        """Give a value to the workers and return its handle."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no values")
+
+    def submit_with(
+        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
+    ) -> None:
+        """Do as ``submit``, for a call that needs the values of these handles."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no values")
+
+    def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of handles, by name.
+
+        Raises:
+            RunError: a value is lost, or cannot travel.
+        """
+        raise NotImplementedError(f"{type(self).__name__} keeps no values")
 
     def cancel(self) -> None:
         """Let nothing more start, and stop what runs where that is possible.

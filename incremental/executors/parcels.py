@@ -1,8 +1,9 @@
-"""Objects on their way between processes: cloudpickle, with large buffers as mapped files. It sends nothing.
+"""Objects on their way between processes: pickled, with large buffers as mapped files. It sends nothing.
 
 A buffer (of an array, a frame, anything that pickles its data out of band) of a megabyte or more is
 written to a file in memory where the system has such a folder, and mapped copy-on-write by whoever
-unpacks it: no copy through a pipe, and a change stays with the one who made it.
+unpacks it: no copy through a pipe, and a change stays with the one who made it. A value that is only
+handed on is sealed: its parcel goes from worker to worker, and its files are written once.
 """
 
 # ruff: noqa: PTH108, PTH118, PTH123
@@ -12,11 +13,51 @@ import mmap
 import os
 import pickle
 import struct
+import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from incremental.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 LARGE = 1 << 20  # bytes
 _HEAD = struct.Struct("<I")
+
+
+class Parcel:
+    """A sealed value: each ``load`` makes a new one, which is nobody else's. It keeps no files in place."""
+
+    __slots__ = ("body", "files")
+
+    def __init__(self, body: bytes | None, files: tuple[str, ...] = ()) -> None:
+        self.body = body
+        """The pickle; None where it is large, and the first file."""
+        self.files = files
+
+    def __reduce__(self) -> tuple[type[Parcel], tuple[bytes | None, tuple[str, ...]]]:
+        return Parcel, (self.body, self.files)
+
+    def load(self) -> Any:
+        """Return the value; its large buffers are mapped."""
+        if not self.files:
+            return pickle.loads(self.body)  # type: ignore[arg-type]  # without files there is a body
+        buffers: list[Any] = [_map(name) for name in self.files]
+        body = buffers.pop(0) if self.body is None else self.body
+        return pickle.loads(body, buffers=buffers)
+
+    def owned(self) -> Parcel:
+        """Return the parcel that the files go with."""
+        return _OwnParcel(self.body, self.files) if self.files else self
+
+
+class _OwnParcel(Parcel):
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # whatever is left of the interpreter at its end
+            remove(self.files)
 
 
 def cloudpickle() -> Any:
@@ -37,25 +78,11 @@ def scratch_root() -> str:
 
 def pack(value: Any, folder: str | None) -> bytes:
     """Return a value as bytes; its large buffers are put into files in ``folder``, each for one reader."""
-    names: list[str] = []
-
-    def keep(buffer: pickle.PickleBuffer) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:  # not contiguous
-            return True
-        if folder is None or raw.nbytes < LARGE:
-            return True  # stays in the stream
-        names.append(_write(raw, folder))
-        return False
-
-    try:
-        body = cloudpickle().dumps(value, protocol=5, buffer_callback=keep)
-    except BaseException:
-        remove(names)
-        raise
-    head: bytes = pickle.dumps(names) if names else b""
-    return _HEAD.pack(len(head)) + head + bytes(body)
+    body, names = _pickled(value, folder)
+    if not names:
+        return _NO_FILES + body
+    head = pickle.dumps(names)
+    return b"".join((_HEAD.pack(len(head)), head, body))
 
 
 def unpack(parcel: bytes | memoryview) -> Any:
@@ -73,11 +100,84 @@ def unpack(parcel: bytes | memoryview) -> Any:
     return pickle.loads(view[begin:], buffers=buffers)
 
 
-def remove(names: list[str]) -> None:
+def seal(values: Mapping[str, Any], folder: str) -> dict[str, Parcel]:
+    """Return each value as a parcel, whose large parts are put into files in ``folder``."""
+    sealed: dict[str, Parcel] = {}
+    try:
+        for name, value in values.items():
+            body, files = _pickled(value, folder)
+            if len(body) < LARGE:
+                sealed[name] = Parcel(body, tuple(files))
+            else:
+                sealed[name] = Parcel(None, (_write(memoryview(body), folder), *files))
+    except BaseException:
+        for parcel in sealed.values():
+            remove(parcel.files)
+        raise
+    return sealed
+
+
+def opened(parcels: Mapping[str, Parcel]) -> dict[str, Any]:
+    """Return new values of parcels. Raises RunError with the name of the one that does not open."""
+    values = {}
+    for name, parcel in parcels.items():
+        try:
+            values[name] = parcel.load()
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise RunError(f"the value of {name!r} cannot be read back: {text}") from error
+    return values
+
+
+def remove(names: Iterable[str]) -> None:
     """Remove files of large buffers."""
     for name in names:
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+_NO_FILES = _HEAD.pack(0)
+
+
+def _pickled(value: Any, folder: str | None) -> tuple[bytes, list[str]]:
+    """Return the pickle of a value and the files that its large buffers went to, in order."""
+    names: list[str] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # not contiguous
+            return True
+        if folder is None or raw.nbytes < LARGE:
+            return True  # stays in the stream
+        names.append(_write(raw, folder))
+        return False
+
+    try:
+        try:
+            body = pickle.dumps(value, protocol=5, buffer_callback=keep)
+        except Exception:  # noqa: BLE001 - the other pickler says what it is, should it fail, too
+            body = b""
+        if body and not _names_what_stays_here(body):
+            return body, names
+        remove(names)
+        names.clear()
+        return cloudpickle().dumps(value, protocol=5, buffer_callback=keep), names
+    except BaseException:
+        remove(names)
+        raise
+
+
+def _names_what_stays_here(body: bytes) -> bool:
+    """Tell whether a pickle may name something by a module that another process does not have."""
+    if b"__main__" in body:
+        return True
+    for pickler in ("cloudpickle", "joblib.externals.cloudpickle"):
+        if pickler in sys.modules:
+            modules: set[str] = sys.modules[pickler].list_registry_pickle_by_value()
+            if modules and any(name.encode() in body for name in modules):
+                return True
+    return False
 
 
 def _write(raw: memoryview, folder: str) -> str:

@@ -6,7 +6,6 @@ It knows nothing of nodes. Each slot is spoken to over a pipe of its own, from t
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import selectors
 import shutil
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
-from incremental.executors.parcels import pack, scratch_root, unpack
-from incremental.executors.worker import CALL, ERROR, JOB, LOG, Station, kill_group, serve
+from incremental.executors.logs import log_levels, relog
+from incremental.executors.parcels import Parcel, opened, pack, scratch_root, seal, unpack
+from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,6 +45,7 @@ class ProcessExecutor(Executor[Key]):
     """
 
     in_process = False
+    keeps_values = True  # as parcels, which nobody opens but the workers that need them
 
     def __init__(self, max_workers: int) -> None:
         self.capacity = max_workers
@@ -61,20 +62,38 @@ class ProcessExecutor(Executor[Key]):
         try:
             self._job = JOB + pack(job, None)
         except Exception as error:
-            raise RunError(_cannot_travel("the run", error)) from error
+            raise RunError(cannot_travel("the run", error)) from error
 
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
         """Send the argument to an idle worker, or to a new one. Raises RunError when it cannot travel."""
-        if self._site is None:
-            self._site = _Site(self.capacity)
+        self._send(key, argument, None, timeout)
+
+    def submit_with(
+        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
+    ) -> None:
+        """Do as ``submit``, with parcels that the worker opens. Raises RunError."""
+        self._send(key, argument, kept, timeout)
+
+    def keep(self, value: Any) -> Parcel:
+        """Return a value as a parcel. Raises RunError when it cannot travel."""
         try:
-            parcel = pack(argument, self._site.folder)
+            return seal({"": value}, self._open_site().folder)[""].owned()
         except Exception as error:
-            raise RunError(_cannot_travel("it, or what it reads,", error)) from error
-        slot = self._idle.pop() if self._idle else self._new_slot(self._site)
+            raise RunError(cannot_travel("it, or what it reads,", error)) from error
+
+    def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is in parcels. Raises RunError."""
+        return opened(kept)
+
+    def _send(self, key: Key, argument: Any, kept: Mapping[str, Any] | None, timeout: float | None) -> None:
+        site = self._open_site()
+        try:
+            parcel = pack((argument, kept), site.folder)
+        except Exception as error:
+            raise RunError(cannot_travel("it, or what it reads,", error)) from error
+        slot = self._idle.pop() if self._idle else self._new_slot(site)
         slot.begin(key, timeout)
         self._busy[slot.descriptor] = slot
-        self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
         try:
             slot.calls.send_bytes(CALL + parcel)
         except OSError:
@@ -120,10 +139,16 @@ class ProcessExecutor(Executor[Key]):
         if self._site is not None:
             self._site.close()
 
+    def _open_site(self) -> _Site:
+        if self._site is None:
+            self._site = _Site(self.capacity)
+        return self._site
+
     def _new_slot(self, site: _Site) -> _Slot[Key]:
         slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
             slot.calls.send_bytes(self._job)
+        self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
         return slot
 
     def _patience(self, until: float | None) -> float:
@@ -133,10 +158,16 @@ class ProcessExecutor(Executor[Key]):
         return min(_PULSE, max(0.0, min(moments) - time.monotonic())) if moments else _PULSE
 
     def _heard(self, slot: _Slot[Key]) -> Finished[Key] | None:
-        """Take one message of a busy worker; None where it was a log record, or the end of it."""
+        """Take one message of a worker; None where it was a log record, a question, or the end of it."""
+        if slot.descriptor not in self._busy:
+            self._overheard(slot)
+            return None
         try:
             message = slot.calls.recv_bytes()
             kind, body = message[:1], memoryview(message)[1:]
+            if kind == ASK:  # whoever is busy here is still waited for
+                slot.calls.send_bytes(GO)
+                return None
             value = unpack(body)
         except (EOFError, OSError):
             self._bury(slot)
@@ -146,12 +177,27 @@ class ProcessExecutor(Executor[Key]):
             text = f"its result cannot be read back: {type(error).__name__}: {error}"
             return Finished(slot.key, None, RunError(text), slot.name)
         if kind == LOG:
-            _log(value)
+            relog(value)
             return None
         self._rest(slot)
         if kind == ERROR:
             return Finished(slot.key, None, value, slot.name)
-        return Finished(slot.key, value, None, slot.name)
+        told, kept = value
+        if kept:
+            kept = {name: parcel.owned() for name, parcel in kept.items()}
+        return Finished(slot.key, told, None, slot.name, kept)
+
+    def _overheard(self, slot: _Slot[Key]) -> None:
+        """Take one message of an idle worker: a thread that a node left logs, or it is gone."""
+        try:
+            message = slot.calls.recv_bytes()
+        except (EOFError, OSError):
+            self._idle.remove(slot)
+            self._let_go(slot)
+            self._stop([slot])
+            return
+        if message[:1] == LOG:
+            relog(unpack(message[1:]))
 
     def _look_after(self) -> None:
         """Find the workers that died in silence, and stop those whose time is up."""
@@ -171,16 +217,18 @@ class ProcessExecutor(Executor[Key]):
         code = slot.process.exitcode
         self._stop([slot])
         self._retire(slot)
-        self._gone.append(Finished(slot.key, None, _death(code), slot.name))
+        self._gone.append(Finished(slot.key, None, death(code), slot.name))
 
     def _rest(self, slot: _Slot[Key]) -> None:
-        self._selector.unregister(slot.descriptor)
         del self._busy[slot.descriptor]
         self._idle.append(slot)
 
     def _retire(self, slot: _Slot[Key]) -> None:
-        self._selector.unregister(slot.descriptor)
         del self._busy[slot.descriptor]
+        self._let_go(slot)
+
+    def _let_go(self, slot: _Slot[Key]) -> None:
+        self._selector.unregister(slot.descriptor)
         slot.calls.close()
         self._numbers.add(slot.number)
 
@@ -238,7 +286,7 @@ class _Slot(Generic[Key]):
         self.timeout: float | None = None
         self.until: float | None = None
         self.calls, theirs = context.Pipe()
-        station = Station(theirs, site.lifeline, site.folder, os.getpid(), _log_levels())
+        station = Station(theirs, site.lifeline, site.folder, os.getpid(), log_levels())
         self.process = context.Process(
             target=serve, args=(station,), name=f"incremental-{self.name}", env=site.environment
         )
@@ -296,7 +344,8 @@ def kill_rest(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _death(code: int | None) -> WorkerDiedError:
+def death(code: int | None) -> WorkerDiedError:
+    """Return the error for a worker process that is gone, by its exit code, negative for a signal."""
     if code is None:
         return WorkerDiedError("its worker process is gone, and nobody knows why")
     if code >= 0:
@@ -309,21 +358,6 @@ def _death(code: int | None) -> WorkerDiedError:
     return WorkerDiedError(f"its worker process was ended by {name}{likely}", code)
 
 
-def _cannot_travel(what: str, error: Exception) -> str:
+def cannot_travel(what: str, error: Exception) -> str:
+    """Return the sentence for what cannot be pickled."""
     return f"{what} cannot travel to another process: {type(error).__name__}: {error}; run on threads"
-
-
-def _log_levels() -> dict[str, int]:
-    """Return the levels that are set in this process, by logger; the root's under an empty name."""
-    levels = {
-        name: logger.level
-        for name, logger in logging.Logger.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger) and logger.level
-    }
-    return {**levels, "": logging.getLogger().level}
-
-
-def _log(record: logging.LogRecord) -> None:
-    logger = logging.getLogger(record.name)
-    if logger.isEnabledFor(record.levelno):
-        logger.handle(record)

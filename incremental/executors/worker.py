@@ -17,14 +17,16 @@ from os import _exit
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
-from incremental.executors.base import drop
-from incremental.executors.parcels import pack, unpack
+from incremental.executors.base import Answer, drop, leave
+from incremental.executors.logs import Forwarder, set_levels
+from incremental.executors.parcels import opened, pack, seal, unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-JOB, CALL = b"j", b"c"
-VALUE, ERROR, LOG = b"v", b"e", b"l"
+JOB, CALL, GO = b"j", b"c", b"g"
+VALUE, ERROR, LOG, ASK = b"v", b"e", b"l", b"a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def serve(station: Station) -> None:
         except (EOFError, OSError, Stopped):
             code = 0
         finally:
-            _flush()
+            flush()
     finally:  # whenever a signal came: no traceback, no destructors, no threads of nodes to wait for
         _exit(code)
 
@@ -64,11 +66,18 @@ def _answer_all(station: Station) -> None:
     speech = threading.Lock()  # threads of a node log while it runs
     _forward_logs(station, speech)
     job: Any = None
+
+    def ask() -> None:
+        with speech:
+            station.calls.send_bytes(ASK)
+        station.calls.recv_bytes()
+
     while True:
         message = station.calls.recv_bytes()
         if message[:1] == JOB:
             job = _loaded(message[1:])
             continue
+        leave.set(Leave(ask))
         kind, answer = _answer(job, message[1:], station.folder)
         del message
         with speech:
@@ -77,25 +86,42 @@ def _answer_all(station: Station) -> None:
             return  # the job kept the Stopped for itself
 
 
+class Leave:
+    """Asks once for all that a call shows, from whichever of its threads."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self._ask = ask
+        self._asking = threading.Lock()
+        self._is_given = False
+
+    def __call__(self) -> None:
+        with self._asking:
+            if not self._is_given:
+                self._ask()
+                self._is_given = True
+
+
 def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
     """Run one call and return what became of it; what it printed is out by then."""
     try:
         if isinstance(job, BaseException):
             raise job
-        argument = unpack(call)
+        argument, sealed = unpack(call)
         del call
-        value = job(argument)
+        value = job(argument) if sealed is None else job(argument, opened(sealed))
         del argument
     except Stopped:
         raise
     except BaseException as error:  # noqa: BLE001 - it must come out where it is waited for
-        return ERROR, _pack_error(error)
+        return ERROR, pack_error(error)
     finally:
-        _flush()
+        flush()
+    told, kept = (value.told, value.kept or {}) if isinstance(value, Answer) else (value, {})
+    del value
     try:
-        return VALUE, pack(value, folder)
+        return VALUE, pack((told, seal(kept, folder)), folder)
     except Exception as error:  # noqa: BLE001 - anything may go wrong in pickling
-        drop(value)
+        drop(told)
         text = f"{type(error).__name__}: {error}"
         return ERROR, pack(
             RunError(f"its result cannot travel between processes: {text}; save it, or run on threads"), None
@@ -109,7 +135,8 @@ def _loaded(job: bytes) -> Any:
         return RunError(f"a worker process cannot load its job: {type(error).__name__}: {error}")
 
 
-def _pack_error(error: BaseException) -> bytes:
+def pack_error(error: BaseException) -> bytes:
+    """Return an error as bytes: itself, or a RunError with its type and text."""
     error.__traceback__ = None
     try:
         packed = pack(error, None)
@@ -168,35 +195,16 @@ def _die_with_parent(driver: int) -> None:
 
 
 def _forward_logs(station: Station, speech: threading.Lock) -> None:
-    root = logging.getLogger()
-    root.handlers[:] = [_Forwarder(station.calls, speech)]
-    for name, level in station.log_levels.items():
-        logging.getLogger(name or None).setLevel(level)
+    def send(record: bytes) -> None:
+        with speech:
+            station.calls.send_bytes(LOG + record)
+
+    logging.getLogger().handlers[:] = [Forwarder(send)]
+    set_levels(station.log_levels)
 
 
-class _Forwarder(logging.Handler):
-    """Sends records to the driver, formatted as far as they must be to travel."""
-
-    def __init__(self, calls: Connection, speech: threading.Lock) -> None:
-        super().__init__()
-        self._calls = calls
-        self._speech = speech
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            told = logging.makeLogRecord(vars(record))
-            told.msg, told.args = record.getMessage(), None
-            if record.exc_info:
-                told.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
-                told.exc_info = None
-            message = LOG + pack(told, None)
-            with self._speech:
-                self._calls.send_bytes(message)
-        except Exception:  # noqa: BLE001 - a log line must not end a node
-            self.handleError(record)
-
-
-def _flush() -> None:
+def flush() -> None:
+    """Have what was printed leave this process."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -55,6 +55,11 @@ class MemoryDataset(AbstractDataset[Any, Any]):
         if data is not UNSET:
             self._data = self._copied(data, "keep data in")
 
+    @property
+    def copy_mode(self) -> CopyMode | None:
+        """How the object is copied; None when its type decides."""
+        return self._copy_mode
+
     def load(self) -> Any:
         """Return the value, or a copy of it. Raises DatasetError when there is none."""
         data = self._data

@@ -5,6 +5,7 @@ from incremental.runner.policy import FailurePolicy
 from incremental.runner.result import RunResult
 from incremental.runner.runners import (
     AbstractRunner,
+    DaskRunner,
     ParallelRunner,
     SequentialRunner,
     ThreadRunner,
@@ -13,6 +14,7 @@ from incremental.runner.runners import (
 
 __all__ = [
     "AbstractRunner",
+    "DaskRunner",
     "ParallelRunner",
     "SequentialRunner",
     "ThreadRunner",

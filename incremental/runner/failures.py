@@ -59,6 +59,12 @@ class Failures:
         heapq.heappush(self._paused, (self._clock() + pause, self._count, node))
         return pause
 
+    def note_restart(self, node: Node) -> int:
+        """Note that an executor began a node anew by itself; return which attempt was lost."""
+        attempt = self.attempt_of(node)
+        self._attempts[node.name] = attempt
+        return attempt
+
     def give_up(self, node: Node, error: BaseException, trace: Trace | None, lost: tuple[Node, ...]) -> None:
         """Note that a node has failed for good, and what cannot run without it."""
         self._final.append((node, error, trace))

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import LedgerError
+from incremental.errors import LedgerError, RunError
 from incremental.events import (
     Event,
     NodeFailed,
@@ -26,7 +26,7 @@ from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker
-from incremental.runner.travel import check_hooks, cloudpickle, travelling
+from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
 from incremental.state.ledger import Marks, MemoryLedger
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Surroundings:
     is_async: bool = False
     pickle_by_value: Callable[[Any], None] | None = None
     """Tells cloudpickle, which it is given, what no other process can import."""
+    sources: tuple[str, ...] = ()
+    """Folders of the project's code, for workers on other machines."""
     policy: FailurePolicy = field(default_factory=FailurePolicy)
     seconds_by_node: Mapping[str, float] = field(default_factory=dict)
     """How long nodes took before, to start the longest way through the plan first."""
@@ -84,6 +86,7 @@ class Loop:
         )
         self._executed: list[str] = []
         self._in_flight: dict[str, Node] = {}
+        self._remade: set[str] = set()  # completed once, and running again for a value that was lost
         self._failures = Failures(around.policy)
 
     def run(self) -> RunResult:
@@ -96,13 +99,18 @@ class Loop:
         status = "interrupted"
         try:
             self._open()
-            self._executor.start(self._worker())
+            self._executor.on_restart = self._note_restart
+            self._executor.sources = self._around.sources
+            self._start()
             self._go_through()
+            if self._executor.keeps_values and not self._failures:
+                self._memory.bring_back(self._executor.fetch)
             status = "failed" if self._failures else "succeeded"
         except Exception:
             status = "failed"
             raise
         finally:
+            self._executor.on_restart = None  # or each would keep the other, and the values, alive
             seconds = time.perf_counter() - begin
             self._tell(RunFinished, self._around.run_id, status, len(self._executed), seconds)
         if self._failures:
@@ -127,6 +135,14 @@ class Loop:
             if on_node_skipped is not None:  # managers made by Kedro do not have it
                 on_node_skipped(node=step.node, reason=reason)
 
+    def _start(self) -> None:
+        try:
+            self._executor.start(self._worker())
+        except RunError:
+            if not self._executor.in_process:  # say which node it is, if it is one
+                check_nodes(step.node for step in self._plan.running)
+            raise
+
     def _worker(self) -> Worker:
         """Return what all tasks share, fit for where they run."""
         around, catalog, is_apart = self._around, self._catalog, not self._executor.in_process
@@ -135,7 +151,8 @@ class Loop:
                 around.pickle_by_value(cloudpickle())
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
-        return Worker(catalog, around.run_id, around.hooks, around.is_async, is_apart)
+        nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None
+        return Worker(catalog, around.run_id, around.hooks, around.is_async, self._executor, nodes)
 
     def _go_through(self) -> None:
         try:
@@ -185,13 +202,26 @@ class Loop:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
             task = Task(node, self._memory.inputs_of(node), self._versions_of(node), persistent, in_place)
-            is_apart = not self._executor.in_process
-            self._executor.submit(node, task, self._around.policy.timeout_of(node) if is_apart else None)
+            timeout = None if self._executor.in_process else self._around.policy.timeout_of(node)
+            if self._executor.keeps_values:
+                self._submit_with_kept(task, timeout)
+            else:
+                self._executor.submit(node, task, timeout)
             self._in_flight[node.name] = node
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - an output cannot be built or marked, an input not sent
             self._fail(node, error, ())
+
+    def _submit_with_kept(self, task: Task, timeout: float | None) -> None:
+        """Hand over a node whose values stay with the workers, as far as no dataset has to see them."""
+        node, memory = task.node, self._memory
+        kept = memory.kept_for(node, self._executor.keep)
+        task.memory = {name: dataset for name, dataset in task.memory.items() if name not in kept}
+        task.copy_modes = memory.copy_modes_for(node) if self._executor.shares_kept else {}
+        returned = [name for name in node.writes if name not in task.persistent and not memory.stays(name)]
+        task.returned = frozenset(returned)
+        self._executor.submit_with(node, task, kept, timeout)
 
     def _versions_of(self, node: Node) -> dict[str, str]:
         """Return which version of each input to read: what this run saved, else what the plan saw."""
@@ -219,7 +249,7 @@ class Loop:
         error = outcome.error
         if error is None:
             try:
-                self._complete(node, outcome, finished.worker)
+                self._complete(node, outcome, finished)
                 return
             except BaseException as failure:  # noqa: BLE001 - publishing failed: the node has failed
                 outcome.discard()
@@ -233,32 +263,48 @@ class Loop:
         if not isinstance(error, Exception):
             raise error
         attempt = self._failures.attempt_of(node)
-        pause = self._failures.pause_before_retry(node) if self._may_run_again(node, touched) else None
+        can_retry = node.name not in self._remade and self._may_run_again(node, touched)
+        pause = self._failures.pause_before_retry(node) if can_retry else None
         if pause is not None:
             self._tell(NodeRetried, node.name, error, attempt, pause)
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
         self._tell(NodeFailed, node.name, error)
 
+    def _note_restart(self, node: Node, error: BaseException) -> None:
+        """Tell that an executor runs a node again by itself, and announce what it writes once more."""
+        attempt = self._failures.note_restart(node)
+        self._tell(NodeRetried, node.name, error, attempt, 0.0)
+        if node.name not in self._in_flight:
+            self._remade.add(node.name)
+            self._in_flight[node.name] = node
+            self._publisher.announce(node, self._publisher.persistent(node))
+
     def _may_run_again(self, node: Node, touched: Collection[str]) -> bool:
         """Whether another attempt is safe: a dataset that appends would hold the pieces of both."""
         pieces = [name for name in touched if node.is_generator and not self._catalog.can_stage(name)]
         return all(hasattr(self._catalog[name], "reset") for name in pieces if name in self._catalog)
 
-    def _complete(self, node: Node, outcome: Outcome, worker: str) -> None:
-        self._memory.put(outcome.values)
+    def _complete(self, node: Node, outcome: Outcome, finished: Finished[Node]) -> None:
+        is_first = node.name not in self._remade
+        if is_first:
+            self._memory.put(outcome.values)
+            if finished.kept:
+                self._memory.put_kept(finished.kept)
         self._publisher.publish(node, outcome, self._publisher.persistent(node))
         hooks = self._around.hooks
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
-        for name in node.confirms:
-            self._catalog.confirm(name)
-        self._memory.release_after(node)
-        self._schedule.done(node)
-        self._executed.append(node.name)
+        if is_first:
+            for name in node.confirms:
+                self._catalog.confirm(name)
+            self._memory.release_after(node)
+            self._schedule.done(node)
+            self._executed.append(node.name)
+        self._remade.discard(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
-            self._tell(NodeFinished, node.name, outcome.started, *seconds, worker)
+            self._tell(NodeFinished, node.name, outcome.started, *seconds, finished.worker)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

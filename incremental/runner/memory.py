@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from incremental.errors import DatasetError
 from incremental.io import MemoryDataset
@@ -12,11 +12,19 @@ from incremental.planner.facts import IN_MEMORY, State
 from incremental.secrets import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from incremental.io import DataCatalog
+    from incremental.io.memory import CopyMode
     from incremental.pipeline import Node
     from incremental.planner import Plan
+
+
+class _Kept(NamedTuple):
+    """A value that is with the workers: what it is called where it was written, and its handle."""
+
+    name: str
+    handle: Any
 
 
 class Memory:
@@ -31,6 +39,7 @@ class Memory:
         self._catalog = catalog
         self._states = states = plan.facts.states
         self._datasets: dict[str, Any] = {}
+        self._kept: dict[str, _Kept] = {}  # by base name, only for executors that keep values
         self._readers_left: dict[str, int] = {}
         running = plan.running
         for step in running:
@@ -50,6 +59,49 @@ class Memory:
             if dataset is not None and self._states.get(name, State.EPHEMERAL) in IN_MEMORY:
                 found[name] = dataset
         return found
+
+    def kept_for(self, node: Node, keep: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return the handles of what a node reads from the workers; what was handed in is sent there once."""
+        found = {}
+        for name in node.reads:
+            if self._states.get(name, State.EPHEMERAL) not in IN_MEMORY:
+                continue
+            base = base_name(name)
+            if base not in self._kept:
+                dataset = self._datasets.get(base)
+                if dataset is None or not _only_holds(dataset):
+                    continue
+                self._kept[base] = _Kept(name, keep(dataset.load()))
+            found[name] = self._kept[base].handle
+        return found
+
+    def copy_modes_for(self, node: Node) -> dict[str, CopyMode]:
+        """Return how the datasets that a node reads say that they are copied, where they say it."""
+        return {
+            name: mode
+            for name in node.reads
+            if name in self._catalog
+            and _only_holds(dataset := self._catalog[name])
+            and (mode := dataset.copy_mode) is not None
+        }
+
+    def stays(self, name: str) -> bool:
+        """Whether the value of an output in memory may stay with the workers."""
+        return name not in self._catalog or _only_holds(self._catalog[name])
+
+    def put_kept(self, handles: Mapping[str, Any]) -> None:
+        """Keep the handles of values that stayed with the workers, where somebody will need them."""
+        for name, handle in handles.items():
+            base = base_name(name)
+            if base not in self._releasable or self._readers_left.get(base):
+                self._kept[base] = _Kept(name, handle)
+
+    def bring_back(self, fetch: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+        """Take over what is still with the workers. Raises RunError."""
+        left = {kept.name: kept.handle for base, kept in self._kept.items() if base not in self._datasets}
+        self._kept.clear()
+        if left:
+            self.put(fetch(left))
 
     def put(self, values: Mapping[str, Any]) -> None:
         """Keep the values that a node made; what nobody will read and nobody asked for is dropped."""
@@ -73,7 +125,10 @@ class Memory:
             self._readers_left[base] = left = self._readers_left[base] - 1
             if left or base not in self._releasable:
                 continue
+            is_kept = self._kept.pop(base, None) is not None
             dataset = self._datasets.pop(base, None)
+            if is_kept:
+                continue
             if dataset is not None:
                 dataset.release()
             elif self._catalog.built(name) is not None:
@@ -82,6 +137,11 @@ class Memory:
     def datasets(self) -> dict[str, Any]:
         """Return what is still there, by base name."""
         return dict(self._datasets)
+
+
+def _only_holds(dataset: Any) -> bool:
+    """Whether a dataset does nothing but hold a value, so that it need not see it: no class of a user's."""
+    return type(dataset) is MemoryDataset
 
 
 def named(name: str, action: str, error: DatasetError) -> DatasetError:

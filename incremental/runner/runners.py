@@ -204,6 +204,60 @@ class ParallelRunner(AbstractRunner):
         return f"ParallelRunner(max_workers={self.max_workers}, is_async={self.is_async})"
 
 
+class DaskRunner(AbstractRunner):
+    """Run nodes on a Dask cluster: on many machines, or in processes of this one.
+
+    Values in memory stay on the workers, so that a large one crosses the network only where it is read
+    elsewhere. A worker that is lost takes down the nodes that it ran; what it kept, Dask makes again, which
+    is told as a retry. Workers need this package, and what the nodes import; the project's own ``src/`` is
+    sent to them.
+
+    Args:
+        address: of a scheduler, such as ``tcp://10.0.0.1:8786``.
+        client: of a cluster, which is left open.
+        max_workers: how many processes to start where neither is given; by default one a core.
+        is_async: load the inputs of a node, and save its outputs, in threads.
+        policy: what to do when a node fails.
+        cluster: further arguments of the ``LocalCluster`` that is started, such as ``memory_limit``.
+    """
+
+    can_stop_nodes = True
+
+    def __init__(
+        self,
+        address: str | None = None,
+        client: Any = None,
+        max_workers: int | None = None,
+        is_async: bool = False,
+        *,
+        policy: FailurePolicy | None = None,
+        **cluster: Any,
+    ) -> None:
+        super().__init__(is_async, policy=policy)
+        self._target = (client, address)
+        self._cluster = dict(cluster)
+        if client is None and address is None:
+            self._cluster["n_workers"] = _workers(cluster.get("n_workers", max_workers), default=_cores())
+        elif client is not None and address is not None:
+            raise RunError("give DaskRunner an address or a client, not both")
+        elif cluster or max_workers is not None:
+            words = ", ".join([*(["max_workers"] if max_workers is not None else []), *cluster])
+            raise RunError(f"the cluster is there already: it takes no {words}")
+
+    def open_executor(self) -> Executor[Node]:
+        """Return an executor of the cluster. Raises RunError when Dask is not installed."""
+        from incremental.executors.dask import DaskExecutor
+
+        return DaskExecutor(*self._target, self._cluster)
+
+    def __repr__(self) -> str:
+        client, address = self._target
+        where = f"client={client!r}" if client is not None else f"address={address!r}"
+        if client is None and address is None:
+            where = ", ".join(f"{name}={value!r}" for name, value in self._cluster.items())
+        return f"DaskRunner({where}, is_async={self.is_async})"
+
+
 def check_plan(plan: Plan, catalog: DataCatalog) -> None:
     """Refuse a plan that cannot be carried out.
 

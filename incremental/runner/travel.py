@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from incremental.io import DataCatalog
+    from incremental.pipeline import Node
     from incremental.planner import Plan
 
 _OURS = "incremental"
@@ -119,6 +120,13 @@ def check_hooks(manager: Any) -> None:
     ]
     if faults:
         raise HookError("\n".join(faults))
+
+
+def check_nodes(nodes: Iterable[Node]) -> None:
+    """Name the nodes that cannot be sent to workers. Raises RunError if there are any."""
+    faults = [fault for node in nodes if (fault := _fault(f"node {node.name!r}", node))]
+    if faults:
+        raise RunError("\n".join(faults))
 
 
 def release_all(catalog: DataCatalog, names: Iterable[str]) -> None:

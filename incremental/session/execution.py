@@ -54,12 +54,14 @@ class Execution:
         ledger: FileLedger,
         history: History,
         hooks: Any,
+        sources: tuple[str, ...] = (),
     ) -> None:
         self._context = context
         self._pipelines = pipelines
         self._ledger = ledger
         self._history = history
         self._hooks = hooks
+        self._sources = sources
 
     def plan(self, request: Request) -> Plan:
         """Plan a request. Writes nothing; the hooks are told of the plan."""
@@ -180,6 +182,7 @@ class Execution:
             prepared.marks,
             (self._note(run_id), *listeners),
             pickle_by_value=pickle_by_value,
+            sources=self._sources,
             seconds_by_node=self._history.seconds_by_node(),
         )
         try:

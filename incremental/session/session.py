@@ -356,7 +356,9 @@ class Session:
     def _execution(self) -> Execution:
         from incremental.session.execution import Execution
 
-        return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks)
+        project = self.project
+        sources = () if project.package_name is None else (str(project.source_dir),)
+        return Execution(self._context, self.pipelines, self._ledger, self.history, self._hooks, sources)
 
 
 def _asked(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 
-from incremental.executors import Executor, Finished, InlineExecutor, ProcessExecutor, ThreadExecutor
+from incremental.executors import (
+    DaskExecutor,
+    Executor,
+    Finished,
+    InlineExecutor,
+    ProcessExecutor,
+    ThreadExecutor,
+)
 from incremental.testing import ExecutorContract
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "foreign_executor"))
@@ -34,6 +42,11 @@ class TestThreads(ExecutorContract):
 class TestProcesses(ExecutorContract):
     def make(self) -> Executor[Any]:
         return ProcessExecutor(2)
+
+
+class TestDask(ExecutorContract):
+    def make(self) -> Executor[Any]:
+        return DaskExecutor(clusters.client())
 
 
 class TestForeign(ExecutorContract):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors import ProcessExecutor
+from incremental.executors.base import Answer
 from incremental.executors.parcels import LARGE, pack, unpack
 from incremental.executors.processes import thread_limits
 
@@ -150,6 +152,86 @@ def test_large_arrays_are_mapped_copy_on_write_and_leave_no_file(tmp_path: Path)
     assert (array[0], back[0], back.flags.writeable) == (0, 7, True)
 
 
+def test_a_kept_array_is_written_once_read_by_all_and_gone_with_its_handle() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    def job(argument: str, kept: Any = None) -> Answer:
+        if argument == "make":
+            return Answer("made", {"a": numpy.ones(LARGE)})
+        kept["a"][0] = 7  # a copy of its own
+        return Answer(float(kept["a"].sum()), {})
+
+    with ProcessExecutor[str](1) as executor:
+        executor.start(job)
+        executor.submit("a", "make")
+        made = executor.wait()
+        assert made is not None
+        assert made.value == "made"
+        (name,) = made.kept["a"].files
+        for key in "bc":
+            executor.submit_with(key, "read", made.kept)
+            read = executor.wait()
+            assert read is not None
+            assert read.value == LARGE + 6
+        assert numpy.array_equal(executor.fetch(made.kept)["a"], numpy.ones(LARGE))
+        assert Path(name).exists()
+        del made
+        assert not Path(name).exists()
+
+
+def test_what_is_sent_to_all_workers_is_sealed_here(tmp_path: Path) -> None:
+    with ProcessExecutor[str](1) as executor:
+        executor.start(lambda argument, kept: argument + len(kept["text"]))
+        handle = executor.keep("x" * 2 * LARGE)
+        executor.submit_with("a", 1, {"text": handle})
+        finished = executor.wait()
+        assert finished is not None
+        assert finished.value == 2 * LARGE + 1
+        with pytest.raises(RunError, match="it, or what it reads, cannot travel"):
+            executor.keep(threading.Lock())
+
+
+def test_what_only_this_process_can_import_is_packed_whole(tmp_path: Path) -> None:
+    code = (
+        "from incremental.executors.parcels import pack\n"
+        "import sys, types, cloudpickle\n"
+        "class Mine:\n    size = 3\n"
+        "other = types.ModuleType('other')\n"
+        "exec('class Its:\\n    size = 4', other.__dict__)\n"
+        "sys.modules['other'] = other\n"
+        "cloudpickle.register_pickle_by_value(other)\n"
+        "sys.stdout.buffer.write(pack([Mine(), other.Its()], None))\n"
+    )
+    packed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
+    assert [each.size for each in unpack(packed)] == [3, 4]
+
+
+def test_an_idle_worker_that_dies_fails_nothing(tmp_path: Path) -> None:
+    def job(path: Path | None) -> int:
+        while path is not None and not path.exists():
+            time.sleep(0.01)
+        return os.getpid()
+
+    with ProcessExecutor[str](2) as executor:
+        executor.start(job)
+        executor.submit("long", tmp_path / "go on")
+        executor.submit("short", None)
+        short = executor.wait()
+        assert short is not None
+        assert short.key == "short"
+        os.kill(short.value, signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while psutil.Process(short.value).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert executor.wait(0.1) is None
+        (tmp_path / "go on").touch()
+        executor.submit("next", None)
+        found = [executor.wait(), executor.wait()]
+        assert sorted((each.key, each.error) for each in found if each) == [("long", None), ("next", None)]
+        assert short.value not in [each.value for each in found if each]
+    assert workers() == []
+
+
 def test_what_a_worker_logs_reaches_the_handlers_here(caplog: pytest.LogCaptureFixture) -> None:
     def job(_: Any) -> None:
         logging.getLogger("mine").warning("seen %s", 1)
@@ -222,3 +304,25 @@ def test_folders_of_killed_drivers_are_removed_by_the_next_one(monkeypatch: Any,
     assert run_one(str, 1).value == "1"
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {f"incremental-{os.getpid()}-x", "incremental-mine", "other"}
+
+
+def test_a_call_is_given_leave_to_show_something_once_and_only_by_a_driver_that_waits(tmp_path: Path) -> None:
+    shown = tmp_path / "shown"
+
+    def job(_: Any) -> str:
+        from incremental.executors.base import leave
+
+        for _ in range(2):
+            leave.get()()
+            with shown.open("a") as file:
+                file.write("x")
+        return "done"
+
+    with ProcessExecutor[str](1) as executor:
+        executor.start(job)
+        executor.submit("a", None)
+        time.sleep(1.0)
+        assert not shown.exists()
+        finished = executor.wait()
+        assert finished is not None
+        assert (finished.value, shown.read_text()) == ("done", "xx")

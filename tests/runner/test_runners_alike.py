@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 from graphs import graph, node_lists
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +27,7 @@ from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
-from incremental.runner import ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
+from incremental.runner import DaskRunner, ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
 from incremental.runner.prepare import gather_facts
 from incremental.state import Marks
 
@@ -34,7 +35,11 @@ RUNNERS = {
     "inline": SequentialRunner,
     "threads": lambda: ThreadRunner(3),
     "processes": lambda: ParallelRunner(2),
+    "dask": lambda: DaskRunner(client=clusters.client()),
 }
+
+
+APART = (ParallelRunner, DaskRunner)  # their workers are other processes
 
 
 @pytest.fixture(params=RUNNERS.values(), ids=RUNNERS)
@@ -119,6 +124,12 @@ def test_processes_leave_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(ParallelRunner(2), case) == outcome(SequentialRunner(), case)
 
 
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cases())
+def test_dask_leaves_what_a_sequential_run_leaves(case: Any) -> None:
+    assert outcome(RUNNERS["dask"](), case) == outcome(SequentialRunner(), case)
+
+
 class Confirming(InPlace):
     def confirm(self) -> None:
         Path(f"{self._filepath}.confirmed").write_text("yes")
@@ -163,7 +174,7 @@ def test_hooks_work_where_the_node_runs(runner: Any, tmp_path: Path) -> None:
         "loaded-a-a(raw)",
         "error-no",
     } <= told.keys()
-    assert (told["node-a"] != os.getpid()) == isinstance(runner, ParallelRunner)
+    assert (told["node-a"] != os.getpid()) == isinstance(runner, APART)
     assert told["saved-a-a(raw)"] == os.getpid()
 
 
@@ -205,7 +216,7 @@ def test_a_store_elsewhere_is_written_by_the_worker_and_committed_here(runner: A
     catalog = DataCatalog.from_config({"a": entry})
     catalog["raw"] = "x"
     runner.run(graph("raw -> a"), catalog)
-    if not isinstance(runner, ParallelRunner):  # the memory of another process is another store
+    if not isinstance(runner, APART):  # the memory of another process is another store
         assert catalog.load("a") == "a(x)"
     assert not catalog.ledger.marks().begun
 
@@ -325,6 +336,22 @@ def test_what_cannot_travel_is_refused_before_anything_runs(tmp_path: Path) -> N
         ParallelRunner(1).run(graph("raw -> a"), DataCatalog({"raw": 1}), manager)
 
 
+def test_a_node_that_cannot_travel_is_named_before_anything_runs() -> None:
+    lock = __import__("threading").Lock()
+    pipeline = Pipeline(
+        [node(lambda x: x, "raw", "a", name="a"), node(lambda x: lock and x, "a", "b", name="locked")]
+    )
+    with pytest.raises(RunError, match="^node 'locked' cannot travel to another process: TypeError"):
+        ParallelRunner(1).run(pipeline, DataCatalog({"raw": 1}))
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner(), ThreadRunner(1), ParallelRunner(1)], ids=repr)
+def test_a_node_that_makes_nothing_fails_and_not_its_reader(runner: Any) -> None:
+    pipeline = Pipeline([node(lambda x: None, "raw", "a", name="a"), node(lambda x: 1, "a", "b", name="b")])
+    with pytest.raises(NodeRunError, match="node 'a' failed: .*'a'.*None"):
+        runner.run(pipeline, DataCatalog({"raw": 1}))
+
+
 def test_a_value_that_cannot_travel_fails_its_node() -> None:
     pipeline = Pipeline([node(lambda x: __import__("threading").Lock(), "raw", "a", name="a")])
     with pytest.raises(NodeRunError, match="node 'a' failed: its result cannot travel between processes"):
@@ -345,8 +372,13 @@ def test_events_say_which_worker_it_was(runner: Any) -> None:
     plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
     runner.run_plan(plan, catalog, Surroundings("r", listeners=(events.append,)))
     (worker,) = [event.worker for event in events if isinstance(event, NodeFinished)]
-    prefix = {"SequentialRunner": "", "ThreadRunner": "incremental-worker-1", "ParallelRunner": "process-1"}
-    assert worker == prefix[type(runner).__name__]
+    prefix = {
+        "SequentialRunner": "",
+        "ThreadRunner": "incremental-worker-1",
+        "ParallelRunner": "process-1",
+        "DaskRunner": "tcp://127.0.0.1:",
+    }
+    assert worker.startswith(prefix[type(runner).__name__])
 
 
 @pytest.fixture(scope="module")

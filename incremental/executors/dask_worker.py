@@ -1,0 +1,193 @@
+"""What a Dask worker does for one run: it has the job, runs calls, tells the driver. It starts no worker.
+
+What the driver is told goes through the scheduler as events of one topic, which arrive in order and before
+the end of the task that they are about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import uuid
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distributed import WorkerPlugin, get_worker
+
+from incremental.errors import RunError
+from incremental.executors.base import Answer, drop, leave
+from incremental.executors.logs import Forwarder, set_levels
+from incremental.executors.parcels import pack, unpack
+from incremental.executors.worker import Leave, flush, pack_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from distributed import Worker
+
+HERE, BEGUN, ASKED, VALUES, FAILED, LOGGED = "here", "begun", "asked", "values", "failed", "logged"
+_PATIENCE = 60.0  # seconds to wait for a driver's word
+_SOURCES = (".py", ".pyi", ".json", ".yml", ".yaml", ".toml", ".txt", ".csv", ".sql")
+_LARGEST = 1 << 20  # bytes of a file beside the code that travels with it
+
+
+class NothingMadeError(Exception):
+    """A call left no values, so that nothing that reads them can run; the driver has been told why."""
+
+
+class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
+    """A worker's part in one run. It travels to every worker there is or will be.
+
+    Args:
+        name: of the run, under which the plugin and the topic of its events are known.
+        job: what to do with every argument, packed.
+        log_levels: levels by logger, as in the driver.
+        is_ours: whether the worker serves this run alone, and may be changed to fit it.
+        code: a zip file of the project's source folders, for workers that cannot import from there.
+    """
+
+    def __init__(
+        self, name: str, job: bytes, log_levels: dict[str, int], is_ours: bool, code: bytes | None
+    ) -> None:
+        self.name = name
+        self._packed_job = job
+        self._log_levels = log_levels
+        self._is_ours = is_ours
+        self._code = code
+
+    def setup(self, worker: Worker) -> None:
+        """Come to a worker: called by Dask in its main thread."""
+        self._worker = worker
+        self._loading = threading.Lock()
+        self._job: Any = None
+        self._awaited: dict[str, threading.Event] = {}
+        self._is_over = threading.Event()
+        if self._code is not None:
+            _add_code(self._code, Path(worker.local_directory) / self.name)
+        if self._is_ours:
+            _settle()
+            logging.getLogger().handlers.clear()
+        self._forwarder = Forwarder(partial(self._tell, LOGGED))
+        logging.getLogger().addHandler(self._forwarder)
+        set_levels(self._log_levels)
+        self._tell(HERE, worker.address, os.getpid(), worker.state.nthreads)
+
+    def teardown(self, worker: Worker) -> None:
+        """Leave a worker: what still runs shows nothing any more."""
+        self._is_over.set()
+        logging.getLogger().removeHandler(self._forwarder)
+
+    def answer(self, key: str, packed: bytes, kept: Mapping[str, Any]) -> Any:
+        """Run a call and return the values that stay here: none, the one, or a tuple of them."""
+        attempt = uuid.uuid4().hex
+        self._tell(BEGUN, key, attempt, self._worker.address)
+        leave.set(Leave(partial(self._ask, key, attempt)))
+        try:
+            job, argument = self._loaded_job(), unpack(packed)
+            result = job(argument, kept) if kept else job(argument)
+            answer = result if isinstance(result, Answer) else Answer(result, {})
+            told = _packed(answer.told)
+        except BaseException as error:  # noqa: BLE001 - the driver decides what an error means
+            self._tell(FAILED, key, attempt, pack_error(error))
+            raise NothingMadeError(key) from None
+        finally:
+            flush()
+        if self._is_over.is_set():
+            drop(answer.told)
+            raise NothingMadeError(key)
+        values = answer.kept
+        self._tell(VALUES, key, attempt, told, list(values or ()))
+        if values is None:
+            raise NothingMadeError(key)
+        return next(iter(values.values())) if len(values) == 1 else tuple(values.values()) or None
+
+    def give_leave(self, attempt: str) -> None:
+        """Let a call go on that had asked."""
+        event = self._awaited.get(attempt)
+        if event is not None:
+            event.set()
+
+    def _ask(self, key: str, attempt: str) -> None:
+        event = self._awaited[attempt] = threading.Event()
+        self._tell(ASKED, key, attempt)
+        is_given = event.wait(_PATIENCE)
+        del self._awaited[attempt]
+        if not is_given or self._is_over.is_set():
+            raise RunError("its driver is gone, or waits for it no more: nothing is published")
+
+    def _loaded_job(self) -> Any:
+        with self._loading:
+            if self._job is None:
+                try:
+                    self._job = unpack(self._packed_job)
+                except Exception as error:
+                    raise RunError(
+                        f"a Dask worker cannot load its job: {type(error).__name__}: {error}; "
+                        "it needs the same packages as the driver"
+                    ) from error
+            return self._job
+
+    def _tell(self, *words: Any) -> None:
+        self._worker.log_event(self.name, words)
+
+
+def serve(name: str, key: str, packed: bytes, names: tuple[str, ...], *values: Any) -> Any:
+    """Run a call of a run on the worker that this thread belongs to: the function of every task."""
+    return get_worker().plugins[name].answer(key, packed, dict(zip(names, values, strict=True)))
+
+
+def allow(name: str, attempt: str, dask_worker: Worker) -> None:
+    """Give a call leave; run by the driver on its worker."""
+    post = dask_worker.plugins.get(name)
+    if post is not None:
+        post.give_leave(attempt)
+
+
+def zipped(folders: Iterable[str]) -> bytes:
+    """Return source folders as a zip file: code and small files beside it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in folders:
+            for path in sorted(Path(folder).rglob("*")):
+                if path.suffix in _SOURCES and path.is_file() and path.stat().st_size <= _LARGEST:
+                    archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def _add_code(code: bytes, folder: Path) -> None:
+    """Make code importable, in place of what this worker imported of an earlier state of it."""
+    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+        archive.extractall(folder)
+        tops = {Path(name).parts[0].removesuffix(".py") for name in archive.namelist()}
+    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+
+
+def _settle() -> None:
+    """Become a process that Ctrl-C does not reach, and that says nothing on stdout."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpgid(0, 0)
+    with contextlib.suppress(ValueError):  # not the main thread, where workers are threads of the driver
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(2, 1)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _packed(told: Any) -> bytes:
+    try:
+        return pack(told, None)
+    except Exception as error:
+        drop(told)
+        raise RunError(
+            f"its result cannot travel between processes: {type(error).__name__}: {error}; save it, "
+            "or run on threads"
+        ) from error

@@ -1,0 +1,18 @@
+"""One Dask cluster of two processes for all tests of a session: starting one takes seconds."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+from typing import Any
+
+
+@functools.cache
+def client() -> Any:
+    from distributed import Client, LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+    )
+    atexit.register(cluster.close)
+    return Client(cluster, set_as_default=False)
