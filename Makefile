@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+KILLS ?= --trials 1000 --megabytes 20
 
-.PHONY: help demo test test-all trials lint bench mutation mutation-trust clean
+.PHONY: help demo test test-all trials kills lint bench mutation mutation-trust clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -27,8 +28,11 @@ lint: $(VENV)/.lint  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.demo  ## measure beside Kedro 1.7, which gets an environment of its own
+bench: $(VENV)/.test  ## measure beside Kedro 1.7, which gets an environment of its own
 	$(BIN)/python benchmarks/run.py
+
+kills: $(VENV)/.test  ## kill 1,000 runs and resume them; stop and start at will, KILLS="... --part 1/4" splits
+	$(BIN)/python tests/faults/killer.py $(KILLS)
 
 mutation: $(VENV)/.mutation  ## break the planner in every small way and see whether a test notices
 	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.planner*"

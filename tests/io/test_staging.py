@@ -12,67 +12,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+from faults.faultfs import Disk, Effect, Happen, die, raising
+from faults.states import in_child
 
 from incremental.io.files import staging
 from incremental.io.files.staging import LocalStage, is_staging_name, staging_name, write_atomically
 
 OLD, NEW = b"old " * 5000, b"new " * 70000
-CALLS = frozenset(
-    {
-        "open",
-        "lstat",
-        "stat",
-        "access",
-        "fstat",
-        "fchmod",
-        "fsync",
-        "mkdir",
-        "replace",
-        "link",
-        "unlink",
-        "close",
-    }
-)
 UNPRIVILEGED = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owner or drops privileges")
 
 
-class Disk:
-    """The ``os`` module, with something happening at one call: before it takes effect, or after."""
-
-    def __init__(self, happen: Callable[[], None] = lambda: None, at: int = -1, after: bool = False) -> None:
-        self.calls: list[str] = []
-        self.happen, self.at, self.after = happen, at, after
+class System:
+    """The ``os`` module, for tests that put one function of it in another place."""
 
     def __getattr__(self, name: str) -> Any:
-        real = getattr(os, name)
-        if name not in CALLS:
-            return real
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self.calls.append(name)
-            due = len(self.calls) - 1 == self.at
-            if due and not self.after:
-                self.happen()
-            try:
-                return real(*args, **kwargs)
-            finally:
-                if due and self.after:
-                    self.happen()
-
-        return call
-
-
-def raising(error: BaseException) -> Callable[[], None]:
-    def happen() -> None:
-        raise error
-
-    return happen
+        return getattr(os, name)
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -93,15 +55,13 @@ def prepare(target: Path, exclusive: bool) -> None:
         target.write_bytes(OLD)
 
 
-def count_calls(monkeypatch: pytest.MonkeyPatch, target: Path, exclusive: bool) -> int:
-    disk = Disk()
+def count_operations(target: Path, exclusive: bool) -> int:
     prepare(target, exclusive)
-    with monkeypatch.context() as patch:
-        patch.setattr(staging, "os", disk)
+    with Disk(target.parent, looks=True) as disk:
         save(target, exclusive)
     target.unlink()
     target.parent.rmdir()
-    return len(disk.calls)
+    return len(disk.operations)
 
 
 def test_a_file_appears_only_when_it_is_published(tmp_path: Path) -> None:
@@ -195,21 +155,25 @@ def test_a_file_that_a_library_has_closed_is_published_all_the_same(tmp_path: Pa
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()], ids=["disk full", "Ctrl-C"]
 )
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_whatever_call_fails_the_file_is_old_or_new_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exclusive: bool, error: BaseException, after: bool
+    tmp_path: Path, exclusive: bool, error: BaseException, when: str
 ) -> None:
     target = tmp_path / "folder" / "a.txt"
-    calls = count_calls(monkeypatch, target, exclusive)
-    assert calls > 8
-    for at in range(calls):
+    count = count_operations(target, exclusive)
+    assert count > 8
+    for at in range(count):
         prepare(target, exclusive)
-        disk = Disk(raising(error), at, after)
-        with monkeypatch.context() as patch:
-            patch.setattr(staging, "os", disk)
-            with pytest.raises(type(error)):
+        is_raised = False
+        with Disk(target.parent, Happen(at, raising(error), when), looks=True) as disk:
+            try:
                 save(target, exclusive)
-        happened = f"{disk.calls[at]} (call {at})"
+            except type(error):
+                is_raised = True
+        happened = f"{when} operation {at}, {disk.operations[at]}"
+        if not is_raised:  # isdir() takes an error for a no
+            assert disk.operations[at].name == "stat", happened
+            assert target.read_bytes() == NEW, happened
         assert leftovers(tmp_path) == [], happened
         if target.exists():
             assert target.read_bytes() in ((OLD, NEW) if not exclusive else (NEW,)), happened
@@ -222,21 +186,20 @@ def test_whatever_call_fails_the_file_is_old_or_new_and_nothing_is_left(
 
 @pytest.mark.parametrize("exclusive", [False, True], ids=["replacing", "exclusive"])
 def test_dying_at_any_call_leaves_the_file_old_or_new_and_the_next_save_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exclusive: bool
+    tmp_path: Path, exclusive: bool
 ) -> None:
     target = tmp_path / "folder" / "a.txt"
-    calls = count_calls(monkeypatch, target, exclusive)
-    for at in range(calls):
-        for after in (False, True):
+    for at in range(count_operations(target, exclusive)):
+        for when in ("before", "torn", "after"):
             prepare(target, exclusive)
-            child = os.fork()
-            if child == 0:
-                staging.os = Disk(lambda: os._exit(9), at, after)  # type: ignore[assignment]
-                try:
+
+            def save_and_die(effect: Effect) -> None:
+                with Disk(target.parent, effect, looks=True):
                     save(target, exclusive)
-                finally:
-                    os._exit(0)
-            os.waitpid(child, 0)
+
+            assert in_child(partial(save_and_die, Happen(at, die, when))) == (
+                -signal.SIGKILL if when != "torn" else ANY
+            )
             names = {path.name for path in target.parent.glob("*")}
             assert all(name == "a.txt" or is_staging_name(name) for name in names)
             if target.exists():
@@ -310,11 +273,7 @@ def test_an_exclusive_file_is_never_overwritten(tmp_path: Path) -> None:
 def test_without_hard_links_an_exclusive_file_is_not_overwritten_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoLinks(Disk):
-        def link(self, *_: Any) -> None:
-            raise PermissionError(errno.EPERM, "no hard links here")
-
-    monkeypatch.setattr(staging, "os", NoLinks())
+    monkeypatch.setattr(os, "link", raising(PermissionError(errno.EPERM, "no hard links here")))
     stages = [LocalStage(str(tmp_path / "a.txt"), exclusive=True) for _ in range(2)]
     for stage in stages:
         with stage as file:
@@ -327,7 +286,7 @@ def test_without_hard_links_an_exclusive_file_is_not_overwritten_either(
 
 
 def test_a_link_that_fails_otherwise_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(Disk):
+    class Broken(System):
         def link(self, *_: Any) -> None:
             raise OSError(errno.EIO, "broken disk")
 
@@ -370,7 +329,7 @@ def test_what_others_may_not_read_they_may_not_read_while_it_is_staged_either(
 ) -> None:
     modes: list[int] = []
 
-    class Watched(Disk):
+    class Watched(System):
         def open(self, name: str, flags: int, mode: int = 0o777) -> int:
             if flags & os.O_CREAT:
                 modes.append(mode)
@@ -509,7 +468,7 @@ def test_a_durable_save_syncs_the_file_and_every_folder_with_a_new_name(
 ) -> None:
     synced: list[str] = []
 
-    class Watched(Disk):
+    class Watched(System):
         def fsync(self, fd: int) -> None:
             synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
 
@@ -525,7 +484,7 @@ def test_a_durable_save_syncs_the_file_and_every_folder_with_a_new_name(
 def test_a_folder_that_cannot_be_synced_counts_only_where_the_system_could(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, is_error: bool
 ) -> None:
-    class Unsynced(Disk):
+    class Unsynced(System):
         def fsync(self, fd: int) -> None:
             raise OSError(code, "no")
 
@@ -540,7 +499,7 @@ def test_a_folder_that_cannot_be_synced_counts_only_where_the_system_could(
 def test_on_windows_folders_are_not_synced_and_permissions_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Windows(Disk):
+    class Windows(System):
         name = "nt"
 
         def __getattr__(self, name: str) -> Any:
@@ -548,13 +507,13 @@ def test_on_windows_folders_are_not_synced_and_permissions_not_kept(
                 raise AttributeError(name)
             return super().__getattr__(name)
 
-    disk = Windows()
     target = tmp_path / "a.txt"
     target.write_bytes(OLD)
-    monkeypatch.setattr(staging, "os", disk)
-    save(target)
+    monkeypatch.setattr(staging, "os", Windows())
+    with Disk(tmp_path) as disk:
+        save(target)
     assert target.read_bytes() == NEW
-    assert disk.calls.count("fsync") == 1
+    assert [operation.name for operation in disk.operations].count("fsync") == 1
 
 
 @pytest.mark.parametrize("name", ["a.txt", "ü" * 120, "x" * 255, ".hidden", "a\nb", "-"])

@@ -1,0 +1,152 @@
+"""Each guard of an output switched off in turn: the harness has to see it, or it proves nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from faults.faultfs import Disk, Fail
+from faults.power import cuts, record
+from faults.states import in_child, moments_of
+from faults.workloads import Workload, complaints_about, complaints_of_states, leftovers, prepare
+
+from incremental.io.files import staging
+from incremental.io.files.staging import LocalStage, Stage
+from incremental.runner import publisher
+from incremental.runner.publisher import Publisher
+
+Prepare = Callable[[str], Workload]
+Patch = pytest.MonkeyPatch
+
+
+# -- the guards
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Stand in for a guard."""
+
+
+def write_in_place(patch: Patch) -> None:
+    """The target itself is written, as every dataset of the reference does."""
+    patch.setattr(staging, "staging_name", lambda name, keep_extension=False: name)
+    patch.setattr(staging, "_FLAGS", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+
+
+def show_what_failed(patch: Patch) -> None:
+    """Leaving a ``with`` block by an exception publishes, as fsspec's files do."""
+    patch.setattr(Stage, "__exit__", lambda stage, *_: stage.publish())
+
+
+def keep_what_failed(patch: Patch) -> None:
+    patch.setattr(LocalStage, "discard", nothing)
+
+
+def set_no_mark(patch: Patch) -> None:
+    patch.setattr(publisher, "mark", nothing)
+
+
+def begin_nothing(patch: Patch) -> None:
+    """The ledger is not told before several outputs of a node appear one after the other."""
+
+    def publish(self: Publisher, node: Any, outcome: Any) -> None:
+        for staged in outcome.staged.values():
+            staged.publish()
+
+    patch.setattr(Publisher, "_publish_staged", publish)
+
+
+def commit_first(patch: Patch) -> None:
+    """The ledger hears that outputs are whole before they can be seen."""
+    publish_all = Publisher.publish
+
+    def publish(self: Publisher, node: Any, outcome: Any, persistent: Any) -> None:
+        publish_all(self, node, outcome, persistent)
+        for staged in outcome.staged.values():
+            staged.publish()
+
+    patch.setattr(Publisher, "_publish_staged", nothing)
+    patch.setattr(Publisher, "publish", publish)
+
+
+def record_no_reads(patch: Patch) -> None:
+    patch.setattr(Publisher, "_reads", lambda *_: {})
+
+
+# -- the faults that must find them out
+
+
+def deaths(work: Workload, **how: Any) -> list[str]:
+    work.begin(True)
+    return complaints_of_states(work, moments_of(work.root, work.run), was_old=True, **how)
+
+
+def deaths_over_records_of_now(work: Workload) -> list[str]:
+    """The older outputs too are made while the guard is off."""
+    return deaths(prepare(work.root, work.kind), resume=False)
+
+
+def errors(work: Workload) -> list[str]:
+    """Let each write fail, and say also what the failed run itself left."""
+    work.begin(True)
+    with Disk(work.root) as disk:
+        work.run()
+    found = []
+    for at, operation in enumerate(disk.operations):
+        if operation.name not in ("write", "fsync", "rename"):
+            continue
+        work.begin(True)
+
+        def act(at: int = at) -> None:
+            with Disk(work.root, Fail(at, errno.ENOSPC)):
+                work.run()
+
+        in_child(act)
+        found += [f"{name} is left by the failed run" for name in leftovers(work.root)]
+        found += complaints_about(work, was_old=True)
+    return found
+
+
+def power_cuts(work: Workload, deaf_to: str = "") -> list[str]:
+    work.begin(True)
+    states = cuts(record(work.root, work.run, deaf_to), random.Random(7), 1)
+    return complaints_of_states(work, states, was_old=True)
+
+
+HALF_SEEN = "is visible and is neither old nor new"
+HALF_BELIEVED = "is believed and is neither old nor new"
+OLD = "is old and nothing says so"
+LEFT = "is left by the failed run"
+GUARDS = {
+    "staging": (write_in_place, deaths, "text", HALF_SEEN),
+    "no half file is shown": (show_what_failed, errors, "text", HALF_SEEN),
+    "discard": (keep_what_failed, errors, "text", LEFT),
+    "mark": (set_no_mark, partial(deaths, forgets=True, resume=False), "in_place", HALF_BELIEVED),
+    "begin": (begin_nothing, partial(deaths, resume=False), "pair", OLD),
+    "commit last": (commit_first, partial(deaths, resume=False), "text", OLD),
+    "generations read": (record_no_reads, deaths_over_records_of_now, "text", OLD),
+}
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_the_harness_sees_that_a_guard_is_off(
+    workload: Prepare, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    switch_off, fault, kind, seen = GUARDS[name]
+    work = workload(kind)
+    assert fault(work) == []
+    with monkeypatch.context() as patch:
+        switch_off(patch)
+        found = fault(work)
+    assert any(seen in each for each in found), found[:5]
+
+
+@pytest.mark.parametrize(("deaf_to", "seen"), [("files", HALF_BELIEVED), ("folders", OLD)])
+def test_the_harness_sees_that_an_fsync_is_without_effect(workload: Prepare, deaf_to: str, seen: str) -> None:
+    """That nothing is wrong where it has one is a test of its own, with more power cuts."""
+    found = power_cuts(workload("text"), deaf_to)
+    assert any(seen in each for each in found), found[:5]
