@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
-from incremental.io.catalog.markers import mark, unmark
+from incremental.io.catalog.markers import mark, sync_in_place, unmark
 from incremental.io.files.stamps import stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
@@ -104,6 +104,9 @@ class Publisher:
             self._publish_staged(node, outcome)
             for name in outcome.versions:  # saved by another process: what ours knew of it is old
                 self._catalog.release(name)
+            if self._durable:
+                for output in self._in_place.get(node.name, ()):
+                    sync_in_place(output.location)
             outputs = [self._output(name, outcome) for name in node.writes if name in persistent]
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}

@@ -211,9 +211,7 @@ class Execution:
         try:
             result = runner.run_plan(prepared.plan, prepared.catalog, around)
         except IncrementalError as error:
-            error.scrub(
-                self._context.redactor.scrub
-            )  # for whoever logs it
+            error.scrub(self._context.redactor.scrub)  # for whoever logs it
             raise
         recorder.end("succeeded")
         return result

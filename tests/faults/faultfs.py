@@ -26,6 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from incremental.io.files.digests import TappedFile
+
 _LSTAT = os.lstat  # our own question is no operation
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SQL = ("BEGIN", "COMMIT", "PRAGMA journal_mode", "PRAGMA wal_checkpoint")
@@ -200,6 +202,7 @@ class Disk:
         file_open = self._file_open(real_open)
         self._put(builtins, "open", file_open)
         self._put(io, "open", file_open)
+        self._put(TappedFile, "write", self._tapped_write(TappedFile.write))
         self._put(sqlite3, "connect", self._connect(real_connect))
         return self
 
@@ -336,6 +339,16 @@ class Disk:
             return self.perform_write(found, fd, data, lambda part: real(fd, part))
 
         return call
+
+    def _tapped_write(self, real: Callable[..., int]) -> Callable[..., int]:
+        def write(file: TappedFile, data: Any) -> int:
+            fd = io.FileIO.fileno(file)  # its own says that somebody may write past it
+            found = self._names.get(fd)
+            if found is None:
+                return real(file, data)
+            return self.perform_write(found, fd, data, lambda part: real(file, part))
+
+        return write
 
     def _file_open(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(file: Any, mode: str = "r", buffering: int = -1, *args: Any, **kwargs: Any) -> Any:

@@ -97,10 +97,6 @@ def test_after_each_kind_of_error_at_any_operation_the_next_run_makes_what_a_cle
     assert complaints_of_errors(workload(kind), was_old, lambda _: FAULTS) == []
 
 
-SWEEPS = pytest.mark.xfail(strict=True, reason="nothing sweeps what dead runs were staging yet")
-
-
-@SWEEPS
 @pytest.mark.parametrize("kind", ["versioned", "in_place", "pair"])
 def test_nothing_staged_is_left_when_the_run_after_a_death_has_ended(workload: Prepare, kind: str) -> None:
     work = workload(kind)

@@ -11,11 +11,8 @@ from faults.workloads import KINDS, STARTS, Workload, complaints_of_states
 
 Prepare = Callable[[str], Workload]
 starts = pytest.mark.parametrize("was_old", STARTS, ids=["empty", "older outputs"])
-NOT_SYNCED = pytest.mark.xfail(
-    strict=True, reason="what a foreign dataset wrote is not synced before its mark is taken away"
-)
 STAGED = ("text", "pair", "generator", "versioned")
-IN_PLACE = tuple(pytest.param(kind, marks=NOT_SYNCED) for kind in ("in_place", "appending"))
+IN_PLACE = ("in_place", "appending")
 EVERY_KIND = tuple(kind for kind in KINDS if kind not in ("in_place", "appending"))
 
 
