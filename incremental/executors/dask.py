@@ -112,7 +112,7 @@ class DaskExecutor(Executor[Key]):
         for topic in self._topics:
             site.client.subscribe_topic(topic, self._events.put)
         site.client.register_plugin(
-            Post(self._name, packed, log_levels(), site.is_ours, code), name=self._name
+            Post(self._name, packed, _levels_for_workers(), site.is_ours, code), name=self._name
         )
 
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
@@ -346,6 +346,11 @@ class DaskExecutor(Executor[Key]):
                 return
             error = self._site.death(call.worker) if call.attempt else error
         self._gone.append(Finished(call.key, None, error, call.worker))
+
+
+def _levels_for_workers() -> dict[str, int]:
+    """Return the levels of loggers here, but for Dask's own."""
+    return {name: level for name, level in log_levels().items() if not name.startswith("distributed")}
 
 
 def _drop_told(event: tuple[float, Any]) -> None:

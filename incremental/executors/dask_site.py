@@ -15,7 +15,7 @@ from incremental.executors.processes import death, thread_limits
 from incremental.executors.worker import kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from distributed import Client, Future, LocalCluster
 
@@ -23,6 +23,7 @@ _CLOSING = 1.0  # seconds that a client, or a cluster of ours, has to end
 _SILENT = logging.CRITICAL + 1
 _CONNECTING = 10  # seconds
 _NANNY = "distributed.nanny"
+_MARKS = ("PYTHONHASHSEED", "__DASK_PARENT_PID")  # that Dask leaves in the environment, too
 _EXIT = re.compile(r"Worker process (\d+) (?:was killed by signal (\d+)|exited with status (\d+))")
 _MISSING = "Dask is not installed; pip install 'incremental-engine[dask]'"
 
@@ -30,11 +31,18 @@ _MISSING = "Dask is not installed; pip install 'incremental-engine[dask]'"
 class Site:
     """What an executor needs of a cluster besides submitting."""
 
-    def __init__(self, client: Client, cluster: LocalCluster | None = None, obituary: Obituary | None = None):
+    def __init__(
+        self,
+        client: Client,
+        cluster: LocalCluster | None = None,
+        obituary: Obituary | None = None,
+        undoing: contextlib.ExitStack | None = None,
+    ) -> None:
         self.client = client
         self.is_ours = cluster is not None
         self._cluster = cluster
         self._obituary = obituary
+        self._undoing = undoing or contextlib.ExitStack()
         self._pids: dict[str, int] = {}  # of workers, by address
         self._ended: set[str] = set()
         self._homes: dict[str, str] = {}  # the worker that made a value, by Dask's key
@@ -133,12 +141,7 @@ class Site:
                 self.client.unregister_worker_plugin(run)
         with contextlib.suppress(Exception):
             self.client.close(_CLOSING)
-        if self._cluster is not None:
-            _end_workers(self._cluster)
-            with contextlib.suppress(Exception):
-                self._cluster.close(_CLOSING)
-        if self._obituary is not None:
-            self._obituary.close()
+        self._undoing.close()
 
 
 class Obituary(logging.Filter):
@@ -185,8 +188,7 @@ def open_site(client: Client | None, address: str | None, arguments: Mapping[str
         RunError: Dask is not installed, or there is no scheduler at the address.
     """
     try:
-        import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise RunError(_MISSING) from error
     if client is not None:
@@ -200,25 +202,27 @@ def open_site(client: Client | None, address: str | None, arguments: Mapping[str
             return Site(Client(address, set_as_default=False, timeout=_CONNECTING))
         except (OSError, ValueError) as error:
             raise RunError(f"no Dask scheduler answers at {address!r}: {error}") from error
-    obituary = Obituary()
-    cluster: LocalCluster | None = None
     try:
-        workers = arguments["n_workers"]
-        limits = {
-            **dask.config.get("distributed.nanny.pre-spawn-environ"),
-            **thread_limits(workers, os.environ),
-        }
+        return _started(arguments)
+    except Exception as error:
+        raise RunError(f"a Dask cluster cannot be started: {_root(error)}") from error
+
+
+def _started(arguments: Mapping[str, Any]) -> Site:
+    """Start a cluster on this machine, and keep what undoes all that it changed here."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    own = dask.config.get("distributed.nanny.pre-spawn-environ")
+    limits = {**own, **thread_limits(arguments["n_workers"], os.environ)}
+    with contextlib.ExitStack() as undoing:
+        obituary = Obituary()
+        undoing.callback(obituary.close)
+        undoing.enter_context(_environment_as_it_was([*limits, *_MARKS]))
         with dask.config.set({"distributed.nanny.pre-spawn-environ": limits}):
             cluster = LocalCluster(**{**_DEFAULTS, **arguments})
-        return Site(Client(cluster, set_as_default=False), cluster, obituary)
-    except BaseException as error:
-        obituary.close()
-        if cluster is not None:
-            _end_workers(cluster)
-            cluster.close(_CLOSING)
-        if isinstance(error, Exception):
-            raise RunError(f"a Dask cluster cannot be started: {_root(error)}") from error
-        raise
+        undoing.callback(_end, cluster)
+        return Site(Client(cluster, set_as_default=False), cluster, obituary, undoing.pop_all())
 
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -230,6 +234,20 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
+@contextlib.contextmanager
+def _environment_as_it_was(names: Iterable[str]) -> Iterator[None]:
+    """Take back what Dask writes to the environment of this process for the sake of its workers."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _root(error: BaseException) -> BaseException:
     """Return what an error comes from: Dask wraps what a worker said twice."""
     while error.__cause__ is not None:
@@ -237,10 +255,17 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
+def _end(cluster: LocalCluster) -> None:
+    """End a cluster of ours; what is not over in time is not waited for."""
+    _end_workers(cluster)
+    with contextlib.suppress(Exception):
+        cluster.close(_CLOSING)
+
+
 def _end_workers(cluster: LocalCluster) -> None:
     """Kill the worker processes of a cluster of ours with all that they started."""
     for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        pid = getattr(nanny, "pid", None)
+        pid = getattr(nanny, "pid", None)  # workers that are threads have none
         if pid is not None:
+            nanny.close_gracefully()  # or it would start another worker
             kill_group(pid)

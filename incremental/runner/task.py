@@ -47,7 +47,7 @@ class Task:
 
     def __reduce__(self) -> Any:
         """Send the node by its name: the worker has it already."""
-        details = (self.memory, self.versions, self.persistent, self.in_place, self.returned, self.copy_modes)
+        _, *details = [getattr(self, each.name) for each in fields(self)]
         return Task, (self.node.name, *details)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from incremental.errors import SessionError
 from incremental.secrets import as_text
 
 _CHECKSUM = "checksum"
+_WRITING = 60.0  # seconds that no save of a record takes
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 
 
@@ -66,6 +70,7 @@ class JSONSessionStore(BaseSessionStore):
                 f"session id {session_id!r} is no plain name: use letters, digits, '.', '_', '-'"
             )
         self._file = Path(path) / ".incremental" / "sessions" / f"{session_id}.json"
+        self._has_swept = False
 
     def save(self, data: dict[str, Any]) -> None:
         """Write the record as JSON; what JSON cannot express is written as text."""
@@ -79,7 +84,21 @@ class JSONSessionStore(BaseSessionStore):
         plain = json.loads(json.dumps(data, default=as_text))
         document = {**plain, _CHECKSUM: _checksum(plain)}
         text = json.dumps(document, indent=2, ensure_ascii=False)
+        if not self._has_swept:
+            self._sweep()
         write_private(self._file, f"{text}\n".encode("utf-8", "surrogatepass"))
+
+    def _sweep(self) -> None:
+        """Remove what killed processes were writing here: a record that lives is written in no time."""
+        from incremental.io.files.staging import is_staging_name
+
+        self._has_swept = True
+        horizon = time.time() - _WRITING
+        with os.scandir(self._file.parent) as found:
+            for entry in found:
+                with contextlib.suppress(OSError):
+                    if is_staging_name(entry.name) and entry.stat(follow_symlinks=False).st_mtime < horizon:
+                        Path(entry.path).unlink()
 
     def read(self) -> dict[str, Any]:
         """Return the record.

@@ -7,9 +7,9 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 import pytest
-from test_cli_workers import family, naps, started  # noqa: F401
+from test_cli_workers import naps, started  # noqa: F401
+from trials import assert_gone, family
 
 pytest.importorskip("distributed")
 
@@ -34,15 +34,13 @@ def test_a_cluster_stops_with_its_driver_and_leaves_no_process(
     code: int,
 ) -> None:
     running = started(naps, "dask")
-    workers = family(running)
+    workers = family(running.pid)
     assert len(workers) >= 2
     begin = time.monotonic()
     (os.killpg if to_group else os.kill)(running.pid, number)
     running.wait(20)
     seconds = time.monotonic() - begin
-    print(f"ended after {seconds:.2f} s")
-    _, alive = psutil.wait_procs(workers, 5)
-    assert alive == []
+    assert_gone(workers)
     out, err = running.communicate(timeout=5)
     assert (running.returncode, out) == (code, "")
     assert not list((naps / "out").glob("*.txt"))

@@ -99,7 +99,9 @@ def test_a_ledger_that_others_can_read_is_told(cli, work: Path) -> None:
 def test_a_ledger_of_a_newer_version_is_a_fault(cli, work: Path) -> None:
     cli("run")
     with sqlite3.connect(work / ".incremental/ledger.sqlite") as connection:
-        connection.execute(f"PRAGMA user_version={database.SCHEMA_VERSION + 1}")
+        newer = database.SCHEMA_VERSION + 1
+        connection.execute(f"PRAGMA user_version={newer}")
+        connection.execute(f"PRAGMA application_id={database._MARK + newer}")
     assert "upgrade incremental-engine" in findings(cli, "fault")["ledger"]
 
 

@@ -163,14 +163,10 @@ def test_arguments_that_a_runner_does_not_take_are_refused(
 @pytest.mark.parametrize(
     ("runner", "text"),
     [
-        (
-            "DaskRunner",
-            "runner 'DaskRunner' is not in this version yet; use 'threads' or 'processes', or the dotted path of a class",
-        ),
         ("sequentail", "no runner 'sequentail'; did you mean 'sequential' or 'SequentialRunner'?"),
         (
             "xyz",
-            "no runner 'xyz'; there are 'sequential', 'threads' and 'processes', or give the dotted path of a class",
+            "no runner 'xyz'; there are 'sequential', 'threads', 'processes' and 'dask'; or write a dotted path",
         ),
         ("nowhere.Runner", "runner 'nowhere.Runner' cannot be imported: No module named 'nowhere'"),
         (
@@ -424,7 +420,10 @@ def test_a_file_of_options_that_is_wrong(cli, single, text: str, error: str | No
             "'nope.txt' is no Python file, as a project of one file is; pick nodes with --nodes=nope.txt",
         ),
         (("rnu",), "no command 'rnu'; did you mean 'run'?"),
-        (("xyz",), "no command 'xyz'; there are init, plan, run, why, runs, catalog, pipelines, doctor"),
+        (
+            ("xyz",),
+            "no command 'xyz'; there are init, plan, run, why, adopt, verify, runs, catalog, pipelines, clean, doctor",
+        ),
     ],
 )
 def test_wrong_use_says_what_and_where_to_look(cli, single, arguments: tuple[str, ...], text: str) -> None:

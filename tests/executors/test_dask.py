@@ -61,6 +61,8 @@ def test_a_worker_of_our_own_cluster_that_dies_is_named_with_its_signal_and_its_
         time.sleep(1)
         return "kept"
 
+    names = ("OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_", "PYTHONHASHSEED")
+    environment = [os.environ.get(name) for name in names]
     catalog = DataCatalog.from_config({"b": {"type": "text.TextDataset", "filepath": str(tmp_path / "b")}})
     catalog["x"] = 1
     pipeline = Pipeline([node(die, "x", "a", name="die"), node(live, "x", "b", name="live")])
@@ -73,6 +75,7 @@ def test_a_worker_of_our_own_cluster_that_dies_is_named_with_its_signal_and_its_
     assert caught.value.__cause__.exit_code == -signal.SIGSEGV
     assert (tmp_path / "b").read_text() == "kept"
     assert count(tmp_path, "die") == 1
+    assert [os.environ.get(name) for name in names] == environment
 
 
 def test_what_somebodys_cluster_runs_again_by_itself_is_told_as_a_retry(tmp_path: Path) -> None:

@@ -276,7 +276,8 @@ def test_what_a_worker_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "hello\n")
 
 
-def test_workers_share_the_cores_without_a_change_here() -> None:
+def test_workers_share_the_cores_without_a_change_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # Dask leaves it there for workers of its own
     before = dict(os.environ)
     found = run_one(lambda name: os.environ.get(name), "OMP_NUM_THREADS").value
     assert found == thread_limits(1, {})["OMP_NUM_THREADS"]

@@ -33,7 +33,12 @@ def nothing(*_: Any, **__: Any) -> None:
 
 def write_in_place(patch: Patch) -> None:
     """The target itself is written, as every dataset of the reference does."""
-    patch.setattr(staging, "staging_name", lambda name, keep_extension=False: name)
+    real = staging.staging_name
+
+    def itself(name: str, keep_extension: bool = False) -> str:
+        return real(name) if name.endswith(".json") else name  # the records of sessions are no outputs
+
+    patch.setattr(staging, "staging_name", itself)
     patch.setattr(staging, "_FLAGS", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 
 

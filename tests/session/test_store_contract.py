@@ -48,7 +48,7 @@ class Adding(BaseSessionStore):
     ("kind", "law"),
     [
         (Careless, "test_an_id_that_is_no_plain_name_never_becomes_a_path"),
-        (Careless, "test_a_save_that_fails_leaves_the_former_record"),
+        (Careless, "test_what_cannot_be_written_is_told_by_its_type_or_leaves_the_former_record"),
         (Careless, "test_a_kill_at_any_moment_leaves_a_whole_record"),
         (Adding, "test_what_was_never_saved_is_a_missing_file"),
         (Adding, "test_a_save_replaces_the_whole_record"),

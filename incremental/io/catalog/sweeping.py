@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.markers import mark_path
 from incremental.io.catalog.types import FILE_TYPES, builtin_type
 from incremental.io.dataset import explain
 from incremental.io.files.leftovers import Place, leftovers, place_of
@@ -50,6 +51,9 @@ def places(catalog: DataCatalog, names: Iterable[str], locations: Mapping[str, s
         if entry is not None and is_file and location.startswith("/"):
             yield Place(local, location, bool(entry.get("versioned")))
             continue
+        mark = mark_path(location)
+        if mark is not None:
+            yield Place(local, mark)
         with suppress(DatasetError):  # one that cannot be built is told of when its node runs
             place = place_of(catalog.get(name))
             if place is not None:
