@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 _PULSE = 0.25  # seconds between looks at calls that Dask may have given up
 _ATTEMPTS = 3  # at a call whose worker dies before it begins
 _GIVEN_UP = frozenset({"error", "cancelled"})  # what is lost is made again, or ends as an error
-_UNTOLD = "untold"  # the attempt of a call that began without a word
-_QUEUE = 2  # calls a thread of the cluster: one runs, one has arrived
+_QUEUE = 4  # calls a thread of the cluster: one runs, the others are there when it ends
 
 
 @dataclass(slots=True)
@@ -49,9 +48,10 @@ class _Call(Generic[Key]):
     number: int = 0
     """Counted in the order of submission."""
     future: Future | None = None
-    attempt: str = ""
-    """The one that runs; empty before it begins, as far as we were told."""
     worker: str = ""
+    """Where it was sent, or as it told, where it runs or ran."""
+    has_run: bool = False
+    """Whether it ran on a worker that is gone."""
     until: float | None = None
     submitted: int = 0
     parts: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class DaskExecutor(Executor[Key]):
 
     @property
     def capacity(self) -> int:  # type: ignore[override]
-        """How many calls the cluster can hold: twice its threads, so that none waits for the network."""
+        """How many calls the cluster holds: more than its threads, so that none waits for the network."""
         return _QUEUE * max(1, self._site.threads)
 
     @property
@@ -200,12 +200,13 @@ class DaskExecutor(Executor[Key]):
         call.number, call.name = next(self._numbers), self._new_key()
         name = call.name
         call.submitted += 1
-        call.attempt, call.until = "", None
+        call.has_run, call.until = False, None
         self._calls[name] = call
         call.worker = self._site.place(self._load(), [future.key for future in call.kept.values()])
         call.future = self._site.client.submit(
-            serve, self._name, name, call.argument, tuple(call.kept), *call.kept.values(),
-            key=name, pure=False, workers=call.worker or None, allow_other_workers=bool(call.worker),
+            serve, self._name, name, call.argument, call.timeout is not None, tuple(call.kept),
+            *call.kept.values(), key=name, pure=False,
+            workers=call.worker or None, allow_other_workers=bool(call.worker),
         )  # fmt: skip
 
     def _load(self) -> Counter[str]:
@@ -228,27 +229,21 @@ class DaskExecutor(Executor[Key]):
         if kind == "here":
             self._site.note_worker(*words)
             return
-        name, attempt, *rest = words
+        name, worker, *rest = words
         call = self._calls.get(name)
-        if kind == "begun":
-            self._note_begin(call, attempt, *rest)
-        elif call is None or call.attempt != attempt:
+        if call is None or self._site.is_gone(worker):
             _drop_told(event)  # of an attempt that was given up
+            return
+        call.worker = worker
+        if kind == "begun":
+            call.until = time.monotonic() + (call.timeout or 0.0)
         elif kind == "asked":
-            self._site.allow(self._name, attempt, call.worker)
+            self._site.allow(self._name, rest[0], worker)
         elif kind == "failed":
             del self._calls[name]
             self._gone.append(Finished(call.key, None, unpack(rest[0]), call.worker))
         else:
             self._note_values(name, call, *rest)
-
-    def _note_begin(self, call: _Call[Key] | None, attempt: str, worker: str) -> None:
-        if call is None:
-            return
-        if call.attempt:  # a second time, of Dask's own accord
-            self._tell_restart(call, self._site.death(call.worker))
-        call.attempt, call.worker = attempt, worker
-        call.until = None if call.timeout is None else time.monotonic() + call.timeout
 
     def _note_values(self, name: str, call: _Call[Key], told: bytes, names: tuple[str, ...]) -> None:
         del self._calls[name]
@@ -282,22 +277,23 @@ class DaskExecutor(Executor[Key]):
 
     def _lose(self, message: Mapping[str, Any]) -> None:
         """See what ran on a worker that is gone, and announce what Dask makes again for lack of values."""
-        self._site.forget_worker(message["worker"])
-        self._suspect(message["worker"], message["processing-tasks"])
+        self._note_running(message["worker"], message["processing-tasks"])
         lost = {id(call): call for key in message["lost-computed-tasks"] if (call := self._left.get(key))}
         for call in lost.values():
             for key in (call.name, *call.parts):
                 self._left.pop(key, None)
             self._tell_restart(call, self._site.death(call.worker))
-            call.attempt, call.until = "", None
+            call.has_run, call.until = False, None
             self._calls[call.name] = call
 
-    def _suspect(self, worker: str, keys: Iterable[str]) -> None:
-        """Where a worker died before it could say what it had begun, take what it was given first."""
+    def _note_running(self, worker: str, keys: Iterable[str]) -> None:
+        """Note what ran on a worker that is gone: what it was sent first, one call a thread."""
         there = [call for key in keys if (call := self._calls.get(key)) is not None]
-        if there and not any(call.attempt for call in there):
-            first = min(there, key=lambda call: call.number)
-            first.attempt, first.worker = _UNTOLD, worker
+        there.sort(key=lambda call: call.number)
+        for call in there[: self._site.forget_worker(worker)]:
+            call.has_run, call.worker = True, worker
+            if not self._site.is_ours:  # it runs again, and if that is no use ends as an error
+                self._tell_restart(call, self._site.death(worker))
 
     def _tell_restart(self, call: _Call[Key], error: WorkerDiedError) -> None:
         if self.on_restart is not None:
@@ -336,15 +332,15 @@ class DaskExecutor(Executor[Key]):
         future = call.future
         assert future is not None
         error = self._site.fault(future)
-        is_innocent = not call.attempt or self._site.was_ended(call.worker)
+        is_innocent = not call.has_run or self._site.was_ended(call.worker)
         del self._calls[name]
         if isinstance(error, WorkerDiedError):
             if is_innocent and call.submitted < _ATTEMPTS:
-                if call.attempt:
+                if call.has_run:
                     self._tell_restart(call, error)
                 self._send(call)
                 return
-            error = self._site.death(call.worker) if call.attempt else error
+            error = self._site.death(call.worker) if call.has_run else error
         self._gone.append(Finished(call.key, None, error, call.worker))
 
 

@@ -45,6 +45,7 @@ class Site:
         self._undoing = undoing or contextlib.ExitStack()
         self._pids: dict[str, int] = {}  # of workers, by address
         self._ended: set[str] = set()
+        self._gone: set[str] = set()
         self._homes: dict[str, str] = {}  # the worker that made a value, by Dask's key
         self._threads: dict[str, int] = dict(client.nthreads())
 
@@ -98,9 +99,14 @@ class Site:
         self._pids[address] = pid
         self._threads[address] = threads
 
-    def forget_worker(self, address: str) -> None:
-        """Expect nothing more of a worker that is gone."""
-        self._threads.pop(address, None)
+    def forget_worker(self, address: str) -> int:
+        """Expect nothing more of a worker that is gone; return how many calls it ran at once."""
+        self._gone.add(address)
+        return self._threads.pop(address, 1)
+
+    def is_gone(self, address: str) -> bool:
+        """Tell whether a worker has been given up; it may still run, and not know."""
+        return address in self._gone
 
     def death(self, worker: str) -> WorkerDiedError:
         """Return what is known of the end of a worker's process."""

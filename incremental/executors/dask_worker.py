@@ -84,18 +84,19 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._is_over.set()
         logging.getLogger().removeHandler(self._forwarder)
 
-    def answer(self, key: str, packed: bytes, kept: Mapping[str, Any]) -> Any:
+    def answer(self, key: str, packed: bytes, is_timed: bool, kept: Mapping[str, Any]) -> Any:
         """Run a call and return the values that stay here: none, the one, or a tuple of them."""
-        attempt = uuid.uuid4().hex
-        self._tell(BEGUN, key, attempt, self._worker.address)
-        leave.set(Leave(partial(self._ask, key, attempt)))
+        here = self._worker.address
+        if is_timed:
+            self._tell(BEGUN, key, here)
+        leave.set(Leave(partial(self._ask, key)))
         try:
             job, argument = self._loaded_job(), unpack(packed)
             result = job(argument, kept) if kept else job(argument)
             answer = result if isinstance(result, Answer) else Answer(result, {})
             told = _packed(answer.told)
         except BaseException as error:  # noqa: BLE001 - the driver decides what an error means
-            self._tell(FAILED, key, attempt, pack_error(error))
+            self._tell(FAILED, key, here, pack_error(error))
             raise NothingMadeError(key) from None
         finally:
             flush()
@@ -103,7 +104,7 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
             drop(answer.told)
             raise NothingMadeError(key)
         values = answer.kept
-        self._tell(VALUES, key, attempt, told, list(values or ()))
+        self._tell(VALUES, key, here, told, list(values or ()))
         if values is None:
             raise NothingMadeError(key)
         return next(iter(values.values())) if len(values) == 1 else tuple(values.values()) or None
@@ -114,9 +115,10 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         if event is not None:
             event.set()
 
-    def _ask(self, key: str, attempt: str) -> None:
+    def _ask(self, key: str) -> None:
+        attempt = uuid.uuid4().hex
         event = self._awaited[attempt] = threading.Event()
-        self._tell(ASKED, key, attempt)
+        self._tell(ASKED, key, self._worker.address, attempt)
         is_given = event.wait(_PATIENCE)
         del self._awaited[attempt]
         if not is_given or self._is_over.is_set():
@@ -138,9 +140,9 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._worker.log_event(self.name, words)
 
 
-def serve(name: str, key: str, packed: bytes, names: tuple[str, ...], *values: Any) -> Any:
+def serve(name: str, key: str, packed: bytes, is_timed: bool, names: tuple[str, ...], *values: Any) -> Any:
     """Run a call of a run on the worker that this thread belongs to: the function of every task."""
-    return get_worker().plugins[name].answer(key, packed, dict(zip(names, values, strict=True)))
+    return get_worker().plugins[name].answer(key, packed, is_timed, dict(zip(names, values, strict=True)))
 
 
 def allow(name: str, attempt: str, dask_worker: Worker) -> None:
