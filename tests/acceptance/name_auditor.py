@@ -23,6 +23,7 @@ from incremental import DataCatalog, Session
 from incremental.cli.main import invoke
 from incremental.io.dataset import Version
 from incremental.io.files.formats import TextDataset
+from incremental.io.files.partitions import PartitionedDataset
 from incremental.session.store import JSONSessionStore
 
 if TYPE_CHECKING:
@@ -128,13 +129,15 @@ def use_command(name: str) -> None:
 
 
 def use_partition(name: str) -> None:
-    from incremental.io import PartitionedDataset  # type: ignore[attr-defined]
-
-    partitions = PartitionedDataset(
-        str(ROOT / "data/parts"), dataset="text.TextDataset", filename_suffix=".txt"
-    )
-    attempt(lambda: partitions.save({name: "x"}))
-    attempt(lambda: [load() for load in partitions.load().values()])
+    for folder, overwrite in (("data/parts", False), ("data/whole", True)):
+        partitions = PartitionedDataset(
+            path=str(ROOT / folder), dataset="text.TextDataset", filename_suffix=".txt", overwrite=overwrite
+        )
+        for data in ({name: "x"}, {"fine": "x", name: "y"}):
+            attempt(functools.partial(partitions.save, data))
+        attempt(lambda partitions=partitions: [load() for load in partitions.load().values()])
+        partitions.overwrite = True
+        attempt(partitions.reset)  # the next name finds few files to read
 
 
 USES: dict[str, Callable[[str], None]] = {

@@ -16,8 +16,8 @@ from incremental.io.dataset import Version
 from incremental.io.files.formats import TextDataset
 
 AUDITOR = Path(__file__).with_name("name_auditor.py")
-KINDS = ("env", "version", "session", "run", "dataset", "selector", "command")
-COUNTS = {"command": 21, "env": 50, "selector": 30, "dataset": 50, "version": 100}
+KINDS = ("env", "version", "session", "run", "dataset", "selector", "command", "partition")
+COUNTS = {"command": 21, "env": 50, "selector": 30, "dataset": 50, "version": 100, "partition": 100}
 
 MORE = """
 versioned:
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
     (root / "tmp").mkdir()
     (root / "data/versions.txt/1").mkdir(parents=True)
     (root / "data/versions.txt/1/versions.txt").write_text("one")
-    for folder in ("data/versions.txt", ".incremental/sessions"):
+    for folder in ("data/versions.txt", "data/parts", ".incremental/sessions"):
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / "link").symlink_to(tmp_path / "outside")
     return root

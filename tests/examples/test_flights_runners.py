@@ -1,4 +1,4 @@
-"""The flights example on each runner: byte-equal tables and metrics."""
+"""The flights example on each runner: byte-equal tables and metrics, and models that predict the same."""
 
 from __future__ import annotations
 
@@ -27,11 +27,27 @@ def made_on(runner: str, root: Path) -> dict[str, bytes]:
     }
 
 
+def predictions(root: Path, features: Path) -> bytes:
+    """Return what the model of one run predicts on the table of features of another."""
+    import joblib
+    import pandas as pd
+    from threadpoolctl import threadpool_limits
+
+    (model,) = (root / "data/quick/modelling/classifier.pkl").glob("*/classifier.pkl")
+    table = pd.read_parquet(features / "data/quick/features/model_input.parquet")
+    with threadpool_limits(1, user_api="openmp"):
+        probability = joblib.load(model).predict_proba(table.drop(columns=["scheduled", "late"]))
+    assert len(probability) == len(table) > 0
+    return probability.tobytes()
+
+
 @pytest.mark.slow
 def test_the_flights_example_gives_byte_equal_tables_on_all_runners(tmp_path: Path) -> None:
     expected = made_on("sequential", tmp_path / "sequential")
+    predicted = predictions(tmp_path / "sequential", tmp_path / "sequential")
     assert len(expected) >= 8
-    for runner in ("threads", "processes"):
+    for runner in ("threads", "processes", "dask"):
         made = made_on(runner, tmp_path / runner)
         assert made.keys() == expected.keys()
         assert [name for name in expected if made[name] != expected[name]] == []
+        assert predictions(tmp_path / runner, tmp_path / "sequential") == predicted

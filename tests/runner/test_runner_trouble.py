@@ -20,6 +20,7 @@ from pathlib import Path
 from pickle import PickleBuffer
 from typing import Any
 
+import clusters
 import psutil
 import pytest
 from graphs import wirings
@@ -35,7 +36,14 @@ from incremental.io.files.staging import is_staging_name
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
-from incremental.runner import FailurePolicy, ParallelRunner, SequentialRunner, Surroundings, ThreadRunner
+from incremental.runner import (
+    DaskRunner,
+    FailurePolicy,
+    ParallelRunner,
+    SequentialRunner,
+    Surroundings,
+    ThreadRunner,
+)
 from incremental.runner.prepare import gather_facts
 from incremental.state import Marks
 
@@ -43,11 +51,17 @@ RUNNERS: dict[str, Callable[[FailurePolicy], Any]] = {
     "inline": lambda policy: SequentialRunner(policy=policy),
     "threads": lambda policy: ThreadRunner(3, policy=policy),
     "processes": lambda policy: ParallelRunner(2, policy=policy),
+    "dask": lambda policy: DaskRunner(client=clusters.client(), policy=policy),
 }
-MORTAL = {"processes"}  # runners whose workers a node can kill
-APART = {"processes"}  # runners whose workers see no object of this process
-EXAMPLES = {"inline": 40, "threads": 40, "processes": 6}  # some 20 s; a process takes a second to start
-MANY = {"inline": 2000, "threads": 2000, "processes": 300}
+MORTAL = {"processes"}  # runners whose workers a node can kill; the cluster is there for other tests too
+APART = {"processes", "dask"}  # runners whose workers see no object of this process
+EXAMPLES = {
+    "inline": 40,
+    "threads": 40,
+    "processes": 6,
+    "dask": 20,
+}  # 30 s; a process takes a second to start
+MANY = {"inline": 2000, "threads": 2000, "processes": 300, "dask": 1000}
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Probe:
         return Probe(self.text, self.weight)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return Probe, (self.text, PickleBuffer(self.weight))
+        return Probe, (self.text, PickleBuffer(self.weight) if protocol >= 5 else bytes(self.weight))
 
 
 @st.composite
