@@ -20,6 +20,7 @@ from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts, locate_all
 from incremental.secrets import mask_argv
+from incremental.session.record import as_warning
 from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
@@ -132,8 +133,7 @@ class Execution:
                 result = self._carry_out(prepared, runner, recorder, listeners)
         except BaseException as error:
             if recorder is not None:
-                is_failure = isinstance(error, Exception)
-                recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
+                _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
             self._call(
@@ -327,6 +327,13 @@ def _sweep(prepared: Prepared) -> None:
     plan = prepared.plan
     written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
     sweep(prepared.catalog, written, plan.facts.locations)
+
+
+def _end(recorder: Recorder, error: BaseException) -> None:
+    """Note that a run ended with an error; what comes of noting it must not hide that error."""
+    is_failure = isinstance(error, Exception)
+    with as_warning(f"run {recorder.run_id}: its end is not noted"):
+        recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
 
 
 def _outputs(nodes: Iterable[Node], locations: Mapping[str, str]) -> list[str]:
