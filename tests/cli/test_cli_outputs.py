@@ -287,6 +287,32 @@ def test_repair_runs_what_is_needed_and_nothing_that_is_merely_missing(cli, work
     assert [step["node"] for step in steps] == ["both", "train"]
 
 
+PARTS = """
+parts: {type: partitions.PartitionedDataset, path: out/parts, dataset: text.TextDataset, filename_suffix: .txt}
+"""
+SPLITTING = """
+from incremental import Pipeline, node
+
+def split(): return {"a": "1", "b": "2"}
+
+def register_pipelines():
+    return {"__default__": Pipeline([node(split, None, "parts", name="split")])}
+"""
+
+
+def test_partitions_are_verified_once_their_digest_is_recorded(cli, project) -> None:
+    folder = project({"pipeline.py": SPLITTING, "catalog.yml": PARTS})
+    assert one(cli, "run", "-q").code == 0
+    assert one(cli, "adopt", "parts").code == 0
+    before = one(cli, "verify")
+    (folder / "out/parts/b.txt").write_text("3")
+    after = one(cli, "verify")
+    assert before.code == 0
+    assert "1 whole, 0 damaged" in before.out
+    assert after.code == 1
+    assert "1 damaged" in after.out
+
+
 def test_verifying_leaves_no_trace(cli, work: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*")}
     assert one(cli, "verify").code == 0
