@@ -117,7 +117,7 @@ class Execution:
         try:
             survey = locate_all(selected.pipeline, catalog)
             outputs = _outputs(selected.pipeline.nodes, survey.locations)
-            with self._claims.claim(self._command(), outputs, wait=wait) as claim:
+            with self._claims.claim(command_line(self._context), outputs, wait=wait) as claim:
                 prepared = self._prepare(request, selected, survey, owed)
                 runner.check_plan(prepared.plan, catalog)
                 if sealed is not None:
@@ -268,12 +268,6 @@ class Execution:
             time.sleep(_PAUSE)
             last = next(iter(self._history.runs(limit=1)), None)
 
-    def _command(self) -> str:
-        """Return the command line of this process as other runs may be told of it."""
-        program, *arguments = mask_argv(sys.argv or [""], self._context.private_parameters)
-        name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
-        return self._context.redactor.scrub(shlex.join([name, *arguments]))
-
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
         selection = request.selection
@@ -312,6 +306,13 @@ def _asked(run: RunRecord) -> Request:
             f"what run {run.run_id} was asked for cannot be read from its record; "
             "name what to run, with --resume or without"
         ) from error
+
+
+def command_line(context: Context) -> str:
+    """Return the command line of this process as other runs may be told of it."""
+    program, *arguments = mask_argv(sys.argv or [""], context.private_parameters)
+    name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+    return context.redactor.scrub(shlex.join([name, *arguments]))
 
 
 def configuration_digest(context: Context) -> str:
