@@ -307,6 +307,20 @@ def test_adopt_is_refused_and_doctor_tells_while_a_run_writes_there(
     assert "written by another run" not in " ".join(one(cli, "doctor").out.split())
 
 
+def test_repair_is_refused_while_another_run_writes_what_is_damaged(
+    cli, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = str(work / "out/model.pkl")
+    file_of(work, "model").write_bytes(b"no pickle")
+    with Claims(tmp_path / "elsewhere").claim("incremental run other", [place]) as claim:
+        claim.settle("other", [place])
+        said = one(cli, "verify", "--repair")
+    assert said.code == 2
+    assert "model.pkl' is being written by another run: process" in said.err
+    assert file_of(work, "model").read_bytes() == b"no pickle"
+
+
 PARTS = """
 parts: {type: partitions.PartitionedDataset, path: out/parts, dataset: text.TextDataset, filename_suffix: .txt}
 """
