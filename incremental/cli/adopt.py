@@ -8,7 +8,7 @@ import click
 
 from incremental.cli import exit_codes
 from incremental.cli.commands import Command, Writes, common, examples
-from incremental.cli.opening import Trace, opened
+from incremental.cli.opening import Trace, claimed, opened
 from incremental.cli.options import configured, flat, outputs_argument, words_option
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ def adopt(call: Call, /, datasets: tuple[str, ...], **options: Any) -> int:
         outputs = session.outputs(request)
         chosen = outputs.to_adopt(datasets, force=options["force"])
         if chosen and writes:
-            run_id = session.history.claim()
-            outputs.adopt(chosen, run_id)
+            nodes = {each.node for each in chosen}
+            with claimed(session, [each.location for each in outputs.holdings if each.node in nodes]):
+                outputs = session.outputs(request)  # as they are now that nobody else writes them
+                chosen = tuple(
+                    each for each in outputs.to_adopt(datasets, force=options["force"]) if each.node in nodes
+                )
+                if chosen:
+                    run_id = session.history.claim()
+                    outputs.adopt(chosen, run_id)
     call.answer(lambda: adoption_text(chosen, call.look, run_id), lambda: adoption_document(chosen, run_id))
     return exit_codes.DONE

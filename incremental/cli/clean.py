@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from incremental.cli import exit_codes
 from incremental.cli.commands import Command, Writes, common, examples
-from incremental.cli.opening import opened
+from incremental.cli.opening import claimed, opened
 from incremental.cli.options import opening
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def clean(call: Call, /, yes: bool, keep_versions: int | None, keep_runs: int | 
 
     with opened(call, options) as session:
         cleaning = Cleaning(session, keep_versions, keep_runs)
-        cleaning.find()
-        found = len(cleaning.found)
-        if yes:
-            cleaning.remove()
+        with claimed(session, cleaning.locations) if yes else contextlib.nullcontext():
+            cleaning.find()
+            found = len(cleaning.found)
+            if yes:
+                cleaning.remove()
     call.answer(
         lambda: cleaning_text(cleaning.waste, cleaning.kept, call.look, removed=yes),
         lambda: cleaning_document(cleaning.waste, cleaning.kept, removed=yes),

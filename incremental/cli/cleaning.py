@@ -19,6 +19,7 @@ from incremental.io.dataset import explain
 from incremental.io.files.leftovers import Leftover, Place, leftovers, place_of
 from incremental.io.files.pruning import remove_version, version_sizes
 from incremental.render.cleaning import Kept, Waste
+from incremental.secrets import strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,15 +55,21 @@ class Cleaning:
         self._runs = session.history.runs()
         self.found: list[Removable] = []
         self.kept: list[Kept] = []
+        self._place_by_name = dict(self._places())
 
     @property
     def waste(self) -> list[Waste]:
         """What was found, or after :meth:`remove` what is gone."""
         return [each.waste for each in self.found]
 
+    @property
+    def locations(self) -> list[str]:
+        """Where leftovers and versions are removed: what has to be claimed first."""
+        return [strip_url(place.path) for place in self._place_by_name.values()]
+
     def find(self) -> None:
         """Look for everything. Writes nothing."""
-        places = dict(self._places())
+        places = self._place_by_name
         self._find_leftovers(places.values())
         self.found += _spools()
         if self._keep_versions is not None:

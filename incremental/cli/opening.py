@@ -12,10 +12,11 @@ import click
 from incremental.cli.options import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from incremental.cli.call import Call
     from incremental.session import Session
+    from incremental.state.claims import Claim
 
 
 class Trace(Enum):
@@ -63,6 +64,18 @@ def opened(
             if needs_config:
                 raise
         yield session
+
+
+def claimed(session: Session, locations: Iterable[str]) -> Claim:
+    """Claim what a command writes or removes, as a run does.
+
+    Raises:
+        ClaimError: a run that is on writes there.
+    """
+    from incremental.session.execution import command_line
+    from incremental.state.claims import Claims
+
+    return Claims(session.project.path).claim(command_line(session.load_context()), tuple(locations))
 
 
 def resume_options(call: Call, options: Mapping[str, Any]) -> list[str]:

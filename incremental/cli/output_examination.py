@@ -26,6 +26,7 @@ def examine_outputs(session: Session) -> Iterator[Check]:
     yield from _states(plan)
     yield from _inputs(session, plan)
     yield from _rights(session)
+    yield from _claims(session, plan)
     folders = _folders(session.project.path, plan)
     yield from _staged(folders)
     yield from _disks(session.project.path, folders)
@@ -72,6 +73,16 @@ def _rights(session: Session) -> Iterator[Check]:
 
     for sentence in denials(session.plan()):
         yield Check("rights", sentence, "", healthy=False)
+
+
+def _claims(session: Session, plan: Plan) -> Iterator[Check]:
+    """Name the runs that are on and write what this pipeline writes."""
+    from incremental.state.claims import Claims
+
+    made = {name for step in plan.steps for name in step.node.writes}
+    locations = [location for name, location in plan.facts.locations.items() if name in made]
+    for holder in Claims(session.project.path).holders(locations):
+        yield Check("claims", f"outputs are being written by another run: {holder}", "let it end, or end it")
 
 
 def _folders(root: Path, plan: Plan) -> list[Path]:

@@ -20,6 +20,7 @@ from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts, locate_all
 from incremental.secrets import mask_argv
+from incremental.session.record import as_warning
 from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
@@ -116,7 +117,7 @@ class Execution:
         try:
             survey = locate_all(selected.pipeline, catalog)
             outputs = _outputs(selected.pipeline.nodes, survey.locations)
-            with self._claims.claim(self._command(), outputs, wait=wait) as claim:
+            with self._claims.claim(command_line(self._context), outputs, wait=wait) as claim:
                 prepared = self._prepare(request, selected, survey, owed)
                 runner.check_plan(prepared.plan, catalog)
                 if sealed is not None:
@@ -132,8 +133,7 @@ class Execution:
                 result = self._carry_out(prepared, runner, recorder, listeners)
         except BaseException as error:
             if recorder is not None:
-                is_failure = isinstance(error, Exception)
-                recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
+                _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
             self._call(
@@ -268,12 +268,6 @@ class Execution:
             time.sleep(_PAUSE)
             last = next(iter(self._history.runs(limit=1)), None)
 
-    def _command(self) -> str:
-        """Return the command line of this process as other runs may be told of it."""
-        program, *arguments = mask_argv(sys.argv or [""], self._context.private_parameters)
-        name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
-        return self._context.redactor.scrub(shlex.join([name, *arguments]))
-
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
         selection = request.selection
@@ -314,6 +308,13 @@ def _asked(run: RunRecord) -> Request:
         ) from error
 
 
+def command_line(context: Context) -> str:
+    """Return the command line of this process as other runs may be told of it."""
+    program, *arguments = mask_argv(sys.argv or [""], context.private_parameters)
+    name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+    return context.redactor.scrub(shlex.join([name, *arguments]))
+
+
 def configuration_digest(context: Context) -> str:
     """Return a digest of parameters and environment, which a sealed plan must meet again unchanged."""
     import xxhash
@@ -327,6 +328,13 @@ def _sweep(prepared: Prepared) -> None:
     plan = prepared.plan
     written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
     sweep(prepared.catalog, written, plan.facts.locations)
+
+
+def _end(recorder: Recorder, error: BaseException) -> None:
+    """Note that a run ended with an error; what comes of noting it must not hide that error."""
+    is_failure = isinstance(error, Exception)
+    with as_warning(f"run {recorder.run_id}: its end is not noted"):
+        recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
 
 
 def _outputs(nodes: Iterable[Node], locations: Mapping[str, str]) -> list[str]:

@@ -176,11 +176,14 @@ class Outputs:
     def _digest(
         self, name: str, location: str, version: str | None, tell: Callable[[int], None] | None
     ) -> str | None:
-        """Return the digest of what is stored; None where it is no single file, or a foreign store."""
+        """Return the digest of what is stored; None where only its dataset could tell, and does not."""
         path = path_at(location, version)
         if path is not None:
-            is_folder = stamp_at(location, version) is None and os.path.lexists(path)  # or a device, ...
-            return None if is_folder else digest_at(path, tell)
+            is_file = stamp_at(location, version) is not None
+            if is_file or not os.path.lexists(path):
+                return digest_at(path, tell)
+            if not os.path.isdir(path):  # noqa: PTH112 - a device or a pipe: reading it may never end
+                return None
         read = getattr(self._catalog.get(name, version=version), "content_digest", None)
         return None if read is None else read(tell)
 

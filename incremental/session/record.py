@@ -5,6 +5,8 @@ The ledger is the truth about runs; what a store keeps is an export of it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,24 @@ from incremental.secrets import mask_argv, mask_parameters
 from incremental.session.provenance import Code, username
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from incremental.project import Project
     from incremental.state import RunRecord
 
+logger = logging.getLogger(__name__)
+
 _PATIENCE = 10.0  # seconds that the record of a session without runs waits for git
 _NOT_EXPORTED = frozenset({"skipped", "process", "command", "user", "git"})  # told otherwise, or long
+
+
+@contextlib.contextmanager
+def as_warning(what: str, scrub: Callable[[str], str] = str) -> Iterator[None]:
+    """Turn any failure to keep the books into a warning, so that it hides no error under way."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a full disk, or a store that fails in its own way
+        logger.warning("%s: %s", what, scrub(f"{type(error).__name__}: {error}"))
 
 
 class SessionRecord:

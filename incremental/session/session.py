@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import PlanMismatchError, SessionError
-from incremental.session.record import SessionRecord
+from incremental.session.record import SessionRecord, as_warning
 from incremental.session.request import Request
 from incremental.session.sealed import read_sealed, seal
 from incremental.state.claims import Claims
@@ -105,7 +105,8 @@ class Session:
             self.close()
         elif self._record.has_runs:
             self._record.note_error(error, self._scrub)
-            self.close()
+            with as_warning("the session's record is not written", self._scrub):
+                self.close()
         else:  # refused before anything began: that leaves no trace
             self._close_without_record()
 
@@ -324,15 +325,18 @@ class Session:
             return self.session_id, begun[0]
 
         try:
-            return self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
-        except Exception as error:
-            if begun:
-                self._record.note_error(error, self._scrub)
-            raise
-        finally:
+            result = self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
+        except BaseException as error:
             if begun:
                 self._record.has_runs = True
-                self._save_record()
+                if isinstance(error, Exception):
+                    self._record.note_error(error, self._scrub)
+                with as_warning("the session's record is not written", self._scrub):
+                    self._save_record()
+            raise
+        self._record.has_runs = True
+        self._save_record()
+        return result
 
     def _save_record(self) -> None:
         if self._save_on_close:

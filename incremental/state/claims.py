@@ -120,6 +120,18 @@ class Claims:
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, 1.5 * pause)
 
+    def holders(self, locations: Collection[str]) -> list[str]:
+        """Return a line for each living run that has claimed one of these locations. Changes nothing."""
+        if not can_lock:
+            return []
+        mine = resolve(locations, self._project, os.getpid())
+        return [
+            str(entry.holder)
+            for folder in self._folders
+            for entry in _living(folder)
+            if first_overlap(mine, resolve(entry.locations, entry.holder.project, entry.holder.pid))
+        ]
+
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
         """Give the folder, while no other process claims."""

@@ -12,7 +12,7 @@ import pytest
 
 from incremental.io.files.staging import staging_name
 from incremental.render.cleaning import size
-from incremental.state import FileLedger, History
+from incremental.state import Claims, FileLedger, History
 from incremental.state.history import RunRecord
 
 REGISTRY = """
@@ -182,3 +182,18 @@ def test_a_dataset_that_cannot_be_built_is_left_alone_and_named(cli, work: Path)
 )
 def test_sizes_are_told_in_the_unit_that_suits_them(number: float, text: str) -> None:
     assert size(number) == text
+
+
+def test_what_a_run_of_another_worktree_writes_is_not_cleaned(
+    cli, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    staged = leave(work / "data" / "parts", "a.txt")
+    with Claims(tmp_path / "elsewhere").claim("incremental run", [str(work / "data/parts")]) as claim:
+        claim.settle("other", [str(work / "data/parts")])
+        said = cli("clean", "--yes")
+    assert (said.code, staged.exists()) == (2, True)
+    assert "is being written by another run: process" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert cli("clean", "--yes").code == 0
+    assert not staged.exists()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from incremental.state import Claims
+
 PIPELINE = """
 from pathlib import Path
 from incremental import Pipeline, node
@@ -285,6 +287,64 @@ def test_repair_runs_what_is_needed_and_nothing_that_is_merely_missing(cli, work
     run = last_run(cli)
     steps = document(cli, "runs", "show", run)["steps"]
     assert [step["node"] for step in steps] == ["both", "train"]
+
+
+def test_adopt_is_refused_and_doctor_tells_while_a_run_writes_there(
+    cli, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = str(work / "out/model.pkl")
+    with Claims(tmp_path / "elsewhere").claim("incremental run other", [place]) as claim:
+        claim.settle("other", [place])
+        file_of(work, "model").write_bytes(b"by hand")
+        said = one(cli, "adopt", "model")
+        told = one(cli, "doctor")
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+    assert "model.pkl' is being written by another run: process" in said.err
+    assert f"written by another run: process {os.getpid()}" in " ".join(told.out.split())
+    assert one(cli, "adopt", "model").code == 0
+    assert "written by another run" not in " ".join(one(cli, "doctor").out.split())
+
+
+def test_repair_is_refused_while_another_run_writes_what_is_damaged(
+    cli, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = str(work / "out/model.pkl")
+    file_of(work, "model").write_bytes(b"no pickle")
+    with Claims(tmp_path / "elsewhere").claim("incremental run other", [place]) as claim:
+        claim.settle("other", [place])
+        said = one(cli, "verify", "--repair")
+    assert said.code == 2
+    assert "model.pkl' is being written by another run: process" in said.err
+    assert file_of(work, "model").read_bytes() == b"no pickle"
+
+
+PARTS = """
+parts: {type: partitions.PartitionedDataset, path: out/parts, dataset: text.TextDataset, filename_suffix: .txt}
+"""
+SPLITTING = """
+from incremental import Pipeline, node
+
+def split(): return {"a": "1", "b": "2"}
+
+def register_pipelines():
+    return {"__default__": Pipeline([node(split, None, "parts", name="split")])}
+"""
+
+
+def test_partitions_are_verified_once_their_digest_is_recorded(cli, project) -> None:
+    folder = project({"pipeline.py": SPLITTING, "catalog.yml": PARTS})
+    assert one(cli, "run", "-q").code == 0
+    assert one(cli, "adopt", "parts").code == 0
+    before = one(cli, "verify")
+    (folder / "out/parts/b.txt").write_text("3")
+    after = one(cli, "verify")
+    assert before.code == 0
+    assert "1 whole, 0 damaged" in before.out
+    assert after.code == 1
+    assert "1 damaged" in after.out
 
 
 def test_verifying_leaves_no_trace(cli, work: Path) -> None:

@@ -1,0 +1,57 @@
+"""What goes wrong while the books are kept never hides what went wrong before."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import REGISTRY, make_project
+
+from incremental.errors import NodeRunError
+from incremental.session import Session
+from incremental.session.recorder import Recorder
+from incremental.session.store import JSONSessionStore
+
+
+def full_disk(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Path:
+    broken = REGISTRY.replace("return raw.strip().lower()", "return raw.no_such_method()")
+    return make_project(tmp_path / "failing", registry=broken)
+
+
+def test_a_record_that_cannot_be_written_does_not_hide_a_failed_node(
+    failing: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(JSONSessionStore, "save", full_disk)
+    with pytest.raises(NodeRunError), Session.create(failing) as session:
+        session.run()
+    assert "the session's record is not written" in caplog.text
+    assert "No space left" in caplog.text
+
+
+def test_an_end_that_cannot_be_noted_does_not_hide_a_failed_node(
+    failing: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Recorder, "end", full_disk)
+    with pytest.raises(NodeRunError), Session.create(failing) as session:
+        session.run()
+    assert "its end is not noted" in caplog.text
+
+
+def test_a_record_that_cannot_be_written_is_an_error_after_a_run_that_succeeded(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JSONSessionStore, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"), Session.create(project) as session:
+        session.run()
