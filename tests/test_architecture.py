@@ -25,6 +25,7 @@ ROOM_BY_LAYER = (
     ("planner",),
     ("pipeline",),
     ("events",),
+    ("privacy",),
     ("secrets",),
     ("errors",),
     ("_version", "_lazy"),

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incremental.secrets import Redactor, Secret, conceal, looks_secret, mask, mask_argv, reveal, strip_url
+from incremental.privacy import mask_argv
+from incremental.secrets import Redactor, Secret, conceal, looks_secret, mask, reveal, strip_url
 
 CANARY = "hunter2/+=ä'x"
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from incremental.config.parameters import expand
 from incremental.errors import MissingConfigError
 from incremental.io.catalog.patterns import PATH_KEYS
-from incremental.secrets import Redactor, private_values, without_references
+from incremental.privacy import private_values
+from incremental.secrets import Redactor, without_references
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -16,10 +16,10 @@ from incremental.errors import IncrementalError, PlanMismatchError, SessionError
 from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
+from incremental.privacy import mask_argv
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts, locate_all
-from incremental.secrets import mask_argv
 from incremental.session.record import as_warning
 from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request

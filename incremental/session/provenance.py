@@ -13,7 +13,8 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.secrets import as_text, mask_argv, mask_parameters
+from incremental.privacy import mask_argv, mask_parameters
+from incremental.secrets import as_text
 from incremental.state.liveness import birth_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from incremental.secrets import mask_argv, mask_parameters
+from incremental.privacy import mask_argv, mask_parameters
 from incremental.session.provenance import Code, username
 
 if TYPE_CHECKING:

@@ -239,7 +239,8 @@ class DatasetContract(ABC):
                 assert self.names(folder) == before
                 if self.tests_existence:
                     assert self.make(folder).exists() is expected
-                self._saved(folder, 0)
+                if not expected:
+                    self._saved(folder, 0)
             self._holds(self.make(folder), self.examples()[0])
 
     def test_a_failed_save_leaves_no_trace(self) -> None:

@@ -42,6 +42,7 @@ INNOCENT = tuple(
     for place in (
         sys.prefix, sys.base_prefix, *site.getsitepackages(), *sysconfig.get_paths().values(), *filter(os.path.isabs, sys.path),
         Path(incremental.__file__).parent, "/proc", "/dev", "/sys", "/etc", "/usr",
+        Path(os.environ["XDG_STATE_HOME"], "incremental"),  # claims, whose names are ours
     )
 )  # fmt: skip
 

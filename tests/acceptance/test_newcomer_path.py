@@ -152,7 +152,10 @@ def test_a_run_killed_in_a_node_is_finished_by_the_next(golden: tuple[Path, dict
     assert outputs(root) == {name: made[name] for name in (f"t{number}.json" for number in range(1, 5))}
     answer = process(root, "run", "--only-missing-outputs", "--json")
     assert answer.code == 0
-    assert json.loads(answer.out)["executed"] == [f"step_{number:02d}" for number in range(4, 10)]
+    executed = json.loads(answer.out)["executed"]
+    owed = [f"step_{number:02d}" for number in range(4, 10)]
+    assert executed[-6:] == owed
+    assert executed[:-6] in ([], ["step_03"])  # a commit is written up to 50 ms later, with others
     assert outputs(root) == made
     assert leftovers(root) == []
 

@@ -50,13 +50,13 @@ def test_a_thousand_datasets_under_one_prefix_of_s3_are_one_listing(
 
     credentials = {"key": "key", "secret": "secret", "client_kwargs": {"endpoint_url": endpoint}}
     fs = s3fs.S3FileSystem(**credentials)
-    fs.mkdir("bucket")
-    fs.pipe({f"bucket/data/f{place}.json": b"1" for place in range(0, 1000, 2)})
-    fs.pipe({"bucket/model/v1/model": b"1", "bucket/model/v2/other": b"1"})
+    fs.mkdir("bucket-of-surveys")
+    fs.pipe({f"bucket-of-surveys/data/f{place}.json": b"1" for place in range(0, 1000, 2)})
+    fs.pipe({"bucket-of-surveys/model/v1/model": b"1", "bucket-of-surveys/model/v2/other": b"1"})
     config = {
         f"d{place}": {
             "type": "json.JSONDataset",
-            "filepath": f"s3://bucket/data/f{place}.json",
+            "filepath": f"s3://bucket-of-surveys/data/f{place}.json",
             "credentials": "cloud",
         }
         for place in range(1000)
@@ -68,7 +68,7 @@ def test_a_thousand_datasets_under_one_prefix_of_s3_are_one_listing(
 
     requests.clear()
     model = {
-        "type": "pickle.PickleDataset", "filepath": "s3://bucket/model", "credentials": "cloud", "versioned": True,
+        "type": "pickle.PickleDataset", "filepath": "s3://bucket-of-surveys/model", "credentials": "cloud", "versioned": True,
     }  # fmt: skip
     facts = survey(DataCatalog.from_config({"model": model}, {"cloud": credentials}), ["model"])
     assert facts.versions == {"model": "v1"}
