@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 from shlex import split
 from urllib.parse import quote
@@ -13,6 +12,8 @@ from urllib.parse import quote
 import pytest
 from command_line import Answer, call, process
 from projects import make_project
+
+from incremental.state import FileLedger, History
 
 CANARIES = {
     "credentials": "canary-Cred/1 +x",
@@ -56,6 +57,7 @@ store:
 VAULT = """
 import logging
 from incremental.io import AbstractDataset
+from incremental.state import FileLedger, History
 
 class VaultDataset(AbstractDataset):
     def __init__(self, address, credentials=None):
@@ -197,9 +199,7 @@ def typed(project: Path, command: str, form: str) -> list[str]:
 
 
 def last_run(project: Path) -> str:
-    with sqlite3.connect(f"file:{project}/.incremental/ledger.sqlite?mode=ro", uri=True) as connection:
-        found: str = connection.execute("SELECT run_id FROM run ORDER BY run_id").fetchone()[0]
-    return found
+    return History(FileLedger(project / ".incremental/ledger.sqlite", project)).runs()[-1].run_id
 
 
 @pytest.mark.parametrize("form", FORMS)
