@@ -49,7 +49,7 @@ def test_a_cluster_stops_with_its_driver_and_leaves_no_process(
             "stopped: the run was interrupted",
             "resume with: incremental run --resume pipeline.py --runner=dask --workers=2",
         ]
-    assert seconds < 2
+    assert seconds < 5  # half a second on a quiet machine
 
 
 def test_a_dask_worker_that_is_killed_is_told_in_few_lines_and_its_sibling_is_kept(naps: Path) -> None:  # noqa: F811
@@ -58,7 +58,7 @@ def test_a_dask_worker_that_is_killed_is_told_in_few_lines_and_its_sibling_is_ke
     begin = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     out, err = running.communicate(timeout=30)
-    assert time.monotonic() - begin < 9
+    assert time.monotonic() - begin < 20
     assert (running.returncode, out) == (1, "")
     assert told(err) == [
         "error: node 'nap_a' failed: its worker process was ended by SIGKILL; probably out of memory",
