@@ -58,7 +58,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3,dask]" --group test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3,dask]" --group test --group kedro
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.demo
