@@ -73,7 +73,7 @@ class KedroCatalog(DataCatalog):
         Raises:
             DatasetError: it cannot be built.
         """
-        wanted: str | None = getattr(version, "load", version)
+        wanted = version if isinstance(version, str) else getattr(version, "load", None)
         with self._lock:
             try:
                 dataset = self.original.get(key, fallback_to_runtime_pattern or key in self._in_memory)
@@ -82,6 +82,8 @@ class KedroCatalog(DataCatalog):
                 return self.original.get(key, version=_of_kedro(wanted))
             except Exception as error:
                 found = failure(key, "build it", error, self.config_resolver.redactor(key))
+                if found is error:
+                    raise
                 raise found from cause_of(error)
 
     def load(self, name: str, version: str | None = None) -> Any:
