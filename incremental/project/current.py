@@ -58,6 +58,16 @@ class LoadedProject:
         """
         return ImportRule.of(place or self.conf_source, self.project, self.settings.ALLOW_IMPORTS)
 
+    def hook_manager(self) -> Any:
+        """Make a manager with the hooks of the settings and of installed plug-ins; None without any."""
+        from incremental.hooks import create_hook_manager
+
+        return create_hook_manager(
+            self.settings.HOOKS,
+            disabled_plugins=self.settings.DISABLE_HOOKS_FOR_PLUGINS,
+            kedro_plugins=self.settings.KEDRO_PLUGINS,
+        )
+
     def config_loader(
         self,
         env: str | None = None,

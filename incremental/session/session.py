@@ -353,10 +353,7 @@ class Session:
 
     @functools.cached_property
     def _hooks(self) -> Any:
-        from incremental.hooks import create_hook_manager
-
-        settings = self._loaded.settings
-        return create_hook_manager(settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS)
+        return self._loaded.hook_manager()
 
     @functools.cached_property
     def _context(self) -> Context:
