@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import config_of
 from incremental.io.catalog.failures import cause_of, failure
-from incremental.io.catalog.types import find_class
 from incremental.io.dataset import AbstractDataset
+from incremental.io.validation.specs import VALIDATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,9 @@ def build(
         DatasetError: it cannot be built; the message says where the entry stands, and shows no secret.
     """
     config = resolver.with_credentials(name, entry)
+    config.pop(VALIDATOR, None)  # the catalog's, not the dataset's
     try:
-        config["type"] = find_class(entry.get("type"), entry.keys())
+        config["type"] = resolver.types.find(entry.get("type"))
         return AbstractDataset.from_config(name, config, load_version, save_version)
     except DatasetError as error:
         raise _misconfigured(resolver, name, error) from cause_of(error)
@@ -38,19 +40,20 @@ def build(
 def class_of(resolver: CatalogConfigResolver, name: str, entry: Mapping[str, Any]) -> type[Any]:
     """Return the class that an entry names. Raises DatasetError."""
     try:
-        return find_class(entry.get("type"), entry.keys())
+        return resolver.types.find(entry.get("type"))
     except DatasetError as error:
         raise _misconfigured(resolver, name, error) from cause_of(error)
 
 
 def copy_at_version(dataset: Any, name: str, version: str, save_version: str | None) -> Any:
     """Return a dataset like one that was made by hand, but that reads this version. Raises DatasetError."""
-    if not hasattr(dataset, "to_config"):
+    config = config_of(dataset)
+    if config is None:
         raise DatasetError(
             f"dataset {name!r} cannot be read at version {version!r}: {type(dataset).__qualname__} has no "
             "'to_config' to make another one from"
         )
-    return AbstractDataset.from_config(name, dataset.to_config(), version, save_version)
+    return AbstractDataset.from_config(name, config, version, save_version)
 
 
 def _misconfigured(resolver: CatalogConfigResolver, name: str, error: DatasetError) -> DatasetError:
