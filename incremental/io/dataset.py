@@ -23,6 +23,7 @@ _InChunk = TypeVar("_InChunk", contravariant=True)
 _LONGEST_SHOWN = 200  # characters of one argument in a repr
 _PLACES = ("_filepath", "filepath", "_path")
 TYPE, VERSIONED, VERSION = "type", "versioned", "version"
+_OF_THE_CATALOG = frozenset({TYPE, VERSIONED, VERSION, "validator"})
 
 
 class Version(NamedTuple):
@@ -243,7 +244,7 @@ class AbstractDataset(ABC, Generic[In, Out]):
         Versions count only when the entry says ``versioned: true``. Raises DatasetError.
         """
         kind = dataset_class(name, config)
-        arguments = _arguments_of(kind, config, load_version, save_version)
+        arguments = arguments_of(kind, config, load_version, save_version)
         try:
             dataset: AbstractDataset[Any, Any] = kind(**arguments)
         except DatasetError as error:
@@ -329,15 +330,16 @@ def dataset_class(name: str, config: Mapping[str, Any]) -> type[Any]:
     return kind
 
 
-def _arguments_of(
+def arguments_of(
     kind: type[Any], config: Mapping[str, Any], load_version: str | None, save_version: str | None
 ) -> dict[str, Any]:
+    """Return the arguments that an entry has for the constructor of its class."""
     from copy import deepcopy
 
     arguments = {
         key: deepcopy(value) if isinstance(value, dict | list) else value
         for key, value in config.items()
-        if key not in (TYPE, VERSIONED, VERSION)
+        if key not in _OF_THE_CATALOG
     }
     if config.get(VERSIONED) or getattr(kind, VERSIONED, False):
         arguments[VERSION] = Version(load_version, save_version)

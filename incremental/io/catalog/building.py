@@ -8,7 +8,6 @@ from incremental.errors import DatasetError
 from incremental.io.catalog.capabilities import config_of
 from incremental.io.catalog.failures import cause_of, failure
 from incremental.io.dataset import AbstractDataset
-from incremental.io.validation.specs import VALIDATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +28,6 @@ def build(
         DatasetError: it cannot be built; the message says where the entry stands, and shows no secret.
     """
     config = resolver.with_credentials(name, entry)
-    config.pop(VALIDATOR, None)  # the catalog's, not the dataset's
     try:
         config["type"] = resolver.types.find(entry.get("type"))
         return AbstractDataset.from_config(name, config, load_version, save_version)
