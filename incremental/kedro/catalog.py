@@ -120,7 +120,7 @@ class KedroCatalog(DataCatalog):
         return getattr(self.original, "_datasets", {}).get(name)
 
     def has_parameter(self, name: str) -> bool:
-        """Whether Kedro's context gave its catalog a parameter of this name; a pattern never stands for one."""
+        """Whether Kedro's catalog was given a parameter of this name; a pattern never stands for one."""
         return self.built(name) is not None
 
 

@@ -82,7 +82,9 @@ def test_a_session_of_kedro_takes_it_for_a_runner() -> None:
 
 
 @pytest.mark.parametrize("params", [{}, {"runner": "threads"}, {"is_async": True}], ids=str)
-def test_it_returns_the_datasets_that_a_runner_of_kedro_returns(project: Path, params: dict[str, Any]) -> None:
+def test_it_returns_the_datasets_that_a_runner_of_kedro_returns(
+    project: Path, params: dict[str, Any]
+) -> None:
     (project / "other").mkdir()
     theirs = SequentialRunner().run(pipeline(), catalog(project / "other"))
     ours = IncrementalRunner(**params).run(pipeline(), catalog(project))
@@ -153,9 +155,7 @@ def test_hooks_that_only_we_have_are_called_in_a_class_of_kedros_hooks(project: 
             heard.append((node.name, reason))
 
     IncrementalRunner().run(pipeline(), catalog(project))
-    IncrementalRunner().run(
-        pipeline(), catalog(project), manager_with(Planning()), only_missing_outputs=True
-    )
+    IncrementalRunner().run(pipeline(), catalog(project), manager_with(Planning()), only_missing_outputs=True)
     assert heard == [
         ("2 of 4 nodes to run · 2 skipped", DataCatalog),
         ("shout", "loud present"),
@@ -201,10 +201,14 @@ def test_a_save_that_failed_is_told_as_incomplete_in_the_next_plan(project: Path
 
 
 def test_an_input_that_is_nowhere_is_refused_before_anything_runs(project: Path) -> None:
-    nodes = Pipeline([node(shout, "raw", "loud", name="shout"), node(join, ["loud", "rwa"], "kept", name="join")])
+    nodes = Pipeline(
+        [node(shout, "raw", "loud", name="shout"), node(join, ["loud", "rwa"], "kept", name="join")]
+    )
     with pytest.raises(ValueError, match="not found in the DataCatalog"):
         SequentialRunner().run(nodes, catalog(project))
-    with pytest.raises(ValueError, match="'rwa', read by 'join', is not in the catalog.*did you mean 'raw'") as caught:
+    with pytest.raises(
+        ValueError, match="'rwa', read by 'join', is not in the catalog.*did you mean 'raw'"
+    ) as caught:
         IncrementalRunner().run(nodes, catalog(project))
     assert isinstance(caught.value, IncrementalError)
     assert not (project / "loud.txt").exists()
@@ -214,7 +218,9 @@ def test_only_what_is_missing_runs_and_all_results_are_there(project: Path) -> N
     made, hooks = catalog(project), listener()
     IncrementalRunner().run(pipeline(), made)
     (project / "final.txt").unlink()
-    result = IncrementalRunner().run(pipeline(), catalog(project), manager_with(hooks), only_missing_outputs=True)
+    result = IncrementalRunner().run(
+        pipeline(), catalog(project), manager_with(hooks), only_missing_outputs=True
+    )
     ran = [name.split()[0] for hook, name in hooks.heard if hook == "after_node_run"]
     assert ran == ["both", "join", "last"]
     assert loaded(result) == {"final": "AESsalt", "in_memory": "SEAAES"}
@@ -319,7 +325,9 @@ def test_patterns_and_the_catch_all_pattern_mean_what_they_mean_under_kedro(proj
         "{name}_file": {"type": "text.TextDataset", "filepath": f"{project}/{{name}}.txt"},
         "{anything}": {"type": "json.JSONDataset", "filepath": f"{project}/{{anything}}.json"},
     }
-    nodes = Pipeline([node(shout, "raw_file", "loud_file", name="a"), node(shout, "loud_file", "rest", name="b")])
+    nodes = Pipeline(
+        [node(shout, "raw_file", "loud_file", name="a"), node(shout, "loud_file", "rest", name="b")]
+    )
     IncrementalRunner().run(nodes, DataCatalog.from_config(entries))
     assert (project / "rest.json").read_text() == '"SEA"'
     hooks = listener()
@@ -337,7 +345,11 @@ def test_data_that_a_hook_hands_in_is_used(project: Path) -> None:
 
 def test_credentials_reach_no_record(project: Path) -> None:
     entries = {
-        "raw": {"type": "text.TextDataset", "filepath": "memory://raw.txt", "credentials": {"key": "hunter2-key"}},
+        "raw": {
+            "type": "text.TextDataset",
+            "filepath": "memory://raw.txt",
+            "credentials": {"key": "hunter2-key"},
+        },
     }
     nodes = Pipeline([node(lambda text: 1 / 0, "raw", "loud", name="divide")])
     with pytest.raises(Exception):  # noqa: B017 - whatever comes of it
@@ -355,7 +367,9 @@ def test_credentials_reach_no_record(project: Path) -> None:
         ({"max_workers": 0}, "max_workers is 0"),
     ],
 )
-def test_a_wrong_runner_parameter_is_refused_with_the_nearest_right_one(params: dict[str, Any], said: str) -> None:
+def test_a_wrong_runner_parameter_is_refused_with_the_nearest_right_one(
+    params: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         IncrementalRunner(**params)
 
