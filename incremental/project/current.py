@@ -5,6 +5,7 @@ The one place with state of its own, and only a pointer: sessions hold the value
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from incremental.pipeline import Pipeline
 
+_KEDRO_LOADER = "incremental.kedro.project"  # imported by its name only: no other room knows Kedro
 _KINDS = ("catalog", "parameters", "credentials", "logging")
 
 
@@ -37,6 +39,11 @@ class LoadedProject:
     def is_durable(self) -> bool:
         """Whether saves survive a power cut, not only the death of the process."""
         return self.project.durability == "power"
+
+    @property
+    def default_env(self) -> str | None:
+        """The environment of the configuration where the caller names none."""
+        return os.environ.get("KEDRO_ENV" if self.project.of_kedro else "INCREMENTAL_ENV") or None
 
     @property
     def conf_source(self) -> str:
@@ -87,9 +94,12 @@ def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
         ProjectError: the user's modules fail, or a setting has a wrong type.
     """
     modules.add_source(project)
-    with modules.no_bytecode(leave_no_trace):
-        settings = _settings(project)
-    loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
+    if project.of_kedro:
+        loaded = _loaded_by_name(_KEDRO_LOADER, project, leave_no_trace)
+    else:
+        with modules.no_bytecode(leave_no_trace):
+            settings = _settings(project)
+        loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
     _current.point_to(loaded)
     return loaded
 
@@ -188,6 +198,13 @@ class _CurrentPipelines(Mapping[str, "Pipeline"]):
 _current = _Current()
 settings = _CurrentSettings()
 pipelines = _CurrentPipelines()
+
+
+def _loaded_by_name(module: str, project: Project, leave_no_trace: bool) -> LoadedProject:
+    from importlib import import_module
+
+    loaded: LoadedProject = import_module(module).load(project, leave_no_trace)
+    return loaded
 
 
 def _settings(project: Project) -> Settings:
