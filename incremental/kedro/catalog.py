@@ -120,8 +120,8 @@ class KedroCatalog(DataCatalog):
         return getattr(self.original, "_datasets", {}).get(name)
 
     def has_parameter(self, name: str) -> bool:
-        """Whether Kedro's catalog has a parameter of this name."""
-        return name in self.original
+        """Whether Kedro's catalog was given a parameter of this name; a pattern never stands for one."""
+        return self.built(name) is not None
 
 
 def _version_of(dataset: Any) -> str | None:

@@ -57,6 +57,9 @@ class RefusedRunError(RunError, ValueError, click.ClickException):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        click.ClickException.__init__(self, message)
+
 
 class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not there where types are checked
     """Runs the pipelines of Kedro's session: ``kedro run --runner=incremental.kedro.IncrementalRunner``.
@@ -94,7 +97,8 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                 )
         self._options = options
         try:
-            self._runner = runner_of(runner, is_async, max_workers)
+            name = runner or ("sequential" if max_workers in (None, 1) else "processes")
+            self._runner = runner_of(name, is_async, max_workers)
         except click.UsageError as error:
             raise RefusedRunError(error.message) from error
         self._runner.policy = FailurePolicy(**{key: options[key] for key in _OF_THE_POLICY if key in options})
