@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from incremental.cli.call import Call
+    from incremental.io.catalog.types import Types
     from incremental.session import Session
 
 OLDEST_PYTHON = (3, 10)
@@ -91,6 +92,8 @@ def _project(call: Call, options: Mapping[str, Any]) -> Iterator[Check]:
         with opened(call, options, needs_config=False) as session:
             yield Check("project", str(session.project.file or session.project.path))
             yield from _guarded("pipelines", _pipelines, session)
+            if session.project.of_kedro:
+                yield from _plugins()
             yield from _guarded("folder", examine_folder, session)
             faults = list(_guarded("configuration", _configuration, session))
             yield from faults
@@ -122,6 +125,19 @@ def _pipelines(session: Session) -> Iterator[Check]:
         yield Check("pipelines", "none registered", "return one from register_pipelines()")
 
 
+def _plugins() -> Iterator[Check]:
+    """Tell which plug-ins of Kedro are installed: their hooks are called only where settings ask for it."""
+    from incremental.hooks import kedro_plugins_offered
+    from incremental.project import settings
+
+    asked = {name.replace("_", "-").lower() for name in settings.KEDRO_PLUGINS}
+    idle = [name for name in kedro_plugins_offered() if name.replace("_", "-").lower() not in asked]
+    if idle:
+        what = f"hooks for Kedro that are not called: {listed(idle)}"
+        remedy = f"to have one called, write KEDRO_PLUGINS = ({idle[0]!r},) in settings.py"
+        yield Check("plug-ins", what, remedy)
+
+
 def _configuration(session: Session) -> Iterator[Check]:
     try:
         catalog = session.load_context().catalog
@@ -133,7 +149,7 @@ def _configuration(session: Session) -> Iterator[Check]:
     patterns = resolver.pattern_configs()
     yield Check("configuration", f"{len(entries) + len(patterns):,} catalog entries")
     unusable = set()
-    for check, kind in _types({**entries, **patterns}):
+    for check, kind in _types({**entries, **patterns}, resolver.types):
         unusable.add(kind)
         yield check
     for name, entry in entries.items():
@@ -146,17 +162,16 @@ def _configuration(session: Session) -> Iterator[Check]:
     yield from _packages({**entries, **patterns})
 
 
-def _types(entries: Mapping[str, Any]) -> Iterator[tuple[Check, str]]:
+def _types(entries: Mapping[str, Any], types: Types) -> Iterator[tuple[Check, str]]:
     """Look whether the classes of the catalog can be imported; yield each that cannot with its type."""
     from incremental.errors import DatasetError
-    from incremental.io.catalog.types import find_class
 
     kinds: dict[str, str] = {}
     for name, entry in entries.items():
         kinds.setdefault(str(entry["type"]), name)
     for kind, name in sorted(kinds.items()):
         try:
-            find_class(entries[name]["type"], entries[name].keys())
+            types.find(entries[name]["type"])
         except DatasetError as error:
             remedy = "correct its type in the catalog, or install its package"
             yield _fault(f"dataset {name}", error, remedy), kind

@@ -5,6 +5,7 @@ The one place with state of its own, and only a pointer: sessions hold the value
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from incremental.pipeline import Pipeline
 
+_KEDRO_LOADER = "incremental.kedro.project"  # imported by its name only: no other room knows Kedro
 _KINDS = ("catalog", "parameters", "credentials", "logging")
 
 
@@ -39,6 +41,11 @@ class LoadedProject:
         return self.project.durability == "power"
 
     @property
+    def default_env(self) -> str | None:
+        """The environment of the configuration where the caller names none."""
+        return os.environ.get("KEDRO_ENV" if self.project.of_kedro else "INCREMENTAL_ENV") or None
+
+    @property
     def conf_source(self) -> str:
         """The configuration folder that the project names."""
         source = str(self.settings.CONF_SOURCE)
@@ -50,6 +57,16 @@ class LoadedProject:
         ``place`` is a configuration folder, an archive, a URL or a file; by default the project's folder.
         """
         return ImportRule.of(place or self.conf_source, self.project, self.settings.ALLOW_IMPORTS)
+
+    def hook_manager(self) -> Any:
+        """Make a manager with the hooks of the settings and of installed plug-ins; None without any."""
+        from incremental.hooks import create_hook_manager
+
+        return create_hook_manager(
+            self.settings.HOOKS,
+            disabled_plugins=self.settings.DISABLE_HOOKS_FOR_PLUGINS,
+            kedro_plugins=self.settings.KEDRO_PLUGINS,
+        )
 
     def config_loader(
         self,
@@ -87,9 +104,12 @@ def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
         ProjectError: the user's modules fail, or a setting has a wrong type.
     """
     modules.add_source(project)
-    with modules.no_bytecode(leave_no_trace):
-        settings = _settings(project)
-    loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
+    if project.of_kedro:
+        loaded = _loaded_by_name(_KEDRO_LOADER, project, leave_no_trace)
+    else:
+        with modules.no_bytecode(leave_no_trace):
+            settings = _settings(project)
+        loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
     _current.point_to(loaded)
     return loaded
 
@@ -188,6 +208,13 @@ class _CurrentPipelines(Mapping[str, "Pipeline"]):
 _current = _Current()
 settings = _CurrentSettings()
 pipelines = _CurrentPipelines()
+
+
+def _loaded_by_name(module: str, project: Project, leave_no_trace: bool) -> LoadedProject:
+    from importlib import import_module
+
+    loaded: LoadedProject = import_module(module).load(project, leave_no_trace)
+    return loaded
 
 
 def _settings(project: Project) -> Settings:

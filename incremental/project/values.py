@@ -26,6 +26,7 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "DATA_CATALOG_CLASS": "incremental.io:DataCatalog",
         "DISABLE_HOOKS_FOR_PLUGINS": (),
         "HOOKS": (),
+        "KEDRO_PLUGINS": (),
         "PRIVATE_PARAMETERS": (),
         "SESSION_STORE_CLASS": "incremental.session:JSONSessionStore",
         "SESSION_STORE_ARGS": MappingProxyType({}),
@@ -135,6 +136,13 @@ def _is_names(name: str, value: Any) -> str | None:
     return text
 
 
+def _is_distributions(name: str, value: Any) -> str | None:
+    text = _is_collection(name, value)
+    if text is None and not all(isinstance(each, str) for each in value):
+        return f"{name} takes names of distributions in quotes, such as 'kedro-mlflow'"
+    return text
+
+
 def _is_module_names(name: str, value: Any) -> str | None:
     text = _is_collection(name, value)
     if text is not None or not isinstance(value, Collection):
@@ -190,6 +198,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "DATA_CATALOG_CLASS": _is_class,
     "DISABLE_HOOKS_FOR_PLUGINS": _is_collection,
     "HOOKS": _is_hooks,
+    "KEDRO_PLUGINS": _is_distributions,
     "PRIVATE_PARAMETERS": _is_names,
     "SESSION_STORE_CLASS": _is_class,
     "SESSION_STORE_ARGS": _is_mapping,

@@ -276,7 +276,7 @@ class Execution:
             "project_path": str(self._context.project_path),
             "env": self._context.env,
             "incremental_version": __version__,
-            "kedro_version": None,
+            "kedro_version": getattr(sys.modules.get("kedro"), "__version__", None),
             "pipeline_name": request.pipeline_names[0] if len(request.pipeline_names) == 1 else None,
             "pipeline_names": list(request.pipeline_names) or [DEFAULT],
             "tags": list(selection.tags),
