@@ -13,9 +13,9 @@ from incremental.config import merging
 from incremental.config.abstract import AbstractConfigLoader
 from incremental.config.document import Document, holds_interpolation, read
 from incremental.config.faults import SHOWN, Fault, Origin, error_of, show_path
-from incremental.config.folder import open_source
 from incremental.config.origins import find_line
 from incremental.config.parameters import expand
+from incremental.config.source import open_source
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
 from incremental.secrets import conceal, mask
 

@@ -115,9 +115,9 @@ class LoadedProject:
             )
         except TypeError as error:
             raise ProjectError(
-                f"{settings.place('CONTEXT_CLASS')}CONTEXT_CLASS {kind.__qualname__!r} cannot be made: {error}; "
-                "its constructor takes project_path, config_loader, env, package_name, hook_manager "
-                "and runtime_params"
+                f"{settings.place('CONTEXT_CLASS')}CONTEXT_CLASS {kind.__qualname__!r} cannot be made: "
+                f"{error}; its constructor takes project_path, config_loader, env, package_name, "
+                "hook_manager and runtime_params"
             ) from error
         context.catalog_class = settings.DATA_CATALOG_CLASS
         context.validates_datasets = settings.DATASET_VALIDATION
@@ -156,8 +156,12 @@ def bootstrap_project(project_path: str | Path) -> Project:
     return project
 
 
-def configure_project(package_name: str) -> None:
-    """Make an importable package the current project, as the ``__main__.py`` of a project does."""
+def configure_project(package_name: str, preserve_logging: bool = True) -> None:
+    """Make an importable package the current project, as the ``__main__.py`` of a project does.
+
+    Logging is preserved whatever ``preserve_logging`` says, an argument that Kedro has: nothing is
+    configured here.
+    """
     project = Project(Path.cwd(), package_name, package_name, Path.cwd())
     package = modules.import_package(project)
     source = Path(next(iter(package.__path__))).parents[package_name.count(".")]

@@ -16,6 +16,7 @@ from incremental import Session
 from incremental.config import ConfigError
 from incremental.pipeline import Pipeline, node
 from incremental.session.typed import find_wishes, fulfil
+from incremental.validation import ParameterValidationError
 
 
 @dataclass
@@ -90,7 +91,7 @@ def test_where_two_nodes_ask_for_different_classes_the_last_one_wins_with_a_warn
     nodes = [node(takes, "params:o", "x", name="a"), node(takes_other, ["params:o"], None, name="b")]
     found = find_wishes([Pipeline([each]) for each in nodes])
     assert found["o"].kind is Other
-    assert "parameter 'o' is a Options for node 'a' and a Other for node 'b'" in caplog.text
+    assert "parameter 'o' is of class Options for node 'a' and Other for node 'b'" in caplog.text
 
 
 def made(parameters: dict[str, Any], func: Any = takes, name: str = "o") -> Any:
@@ -200,7 +201,7 @@ def test_all_that_does_not_fit_is_told_with_file_and_line_before_anything_runs(p
     (project / "conf/base/parameters.yml").write_text(
         "model:\n  lr: -1\n  depth: x\ndata:\n  split: {share: 2}\n"
     )
-    with Session.create(project) as session, pytest.raises(ConfigError) as refused:
+    with Session.create(project) as session, pytest.raises(ParameterValidationError) as refused:
         session.run()
     assert str(refused.value).splitlines() == [
         "2 faults in the configuration of 'parameters':",
