@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from incremental.errors import ConfigError, IncrementalError
 from incremental.kedro.catalog import KedroCatalog
+from incremental.kedro.quiet import chatter_ignored
 from incremental.session import Context
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class WrappedContext(Context):
 
     def _asked(self, what: str, ask: Callable[[], Any]) -> Any:
         try:
-            return ask()
+            with chatter_ignored():
+                return ask()
         except IncrementalError:
             raise
         except Exception as error:

@@ -70,10 +70,16 @@ def ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    paths, modules = sys.path[:], set(sys.modules)
+    paths = sys.path[:]
+
+    def forget() -> None:  # as in a new process, where the modules of the project are read again
+        for name in list(sys.modules):
+            if name.partition(".")[0] == "spaceflights":
+                del sys.modules[name]
 
     def call(project: KedroProject, *arguments: str) -> Said:
         monkeypatch.chdir(project.path)
+        forget()
         capsys.readouterr()
         code = invoke(arguments)
         captured = capsys.readouterr()
@@ -81,6 +87,4 @@ def ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     yield call
     sys.path[:] = paths
-    for name in set(sys.modules) - modules:
-        if name.partition(".")[0] == "spaceflights":
-            del sys.modules[name]
+    forget()
