@@ -38,7 +38,7 @@ def kedro_kept_quiet() -> Iterator[None]:
 
 @contextmanager
 def chatter_ignored() -> Iterator[None]:
-    """Hide warnings of what users cannot change: how Kedro uses OmegaConf, and previews, which are not kept."""
+    """Hide warnings of what users cannot change: how Kedro uses OmegaConf, and that it tries out previews."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"The 'preview_fn' feature is experimental")
         warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated")
