@@ -43,8 +43,7 @@ class WrappedContext(Context):
             raise AttributeError(name)
         return getattr(self.theirs, name)
 
-    @functools.cached_property
-    def _parameters(self) -> dict[str, Any]:
+    def _make_typed(self) -> dict[str, Any]:
         return dict(self._asked("params", lambda: self.theirs.params))
 
     def create_catalog(

@@ -53,6 +53,7 @@ NODES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The node producing outputs")
 @pytest.mark.parametrize("form", NODES)
 def test_a_node_is_called_and_called_upon_as_before(form: str) -> None:
     theirs, inputs, outputs = NODES[form]
