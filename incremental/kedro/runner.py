@@ -184,4 +184,6 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
 
 
 def _tell_plan(plan: Plan) -> None:
-    logger.info("%s", plan_text(plan, Look()) if plan.skipped else plan.summary)
+    logger.info(
+        "the plan:\n%s" if plan.skipped else "%s", plan_text(plan, Look()) if plan.skipped else plan.summary
+    )
