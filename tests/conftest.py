@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,3 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_law or "faults" in item.path.parts:
             item.add_marker("no_cover")
+
+
+@pytest.fixture
+def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an environment says in which kedro-datasets is not installed."""
+    monkeypatch.setitem(sys.modules, "kedro_datasets", None)

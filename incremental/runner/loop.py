@@ -88,6 +88,7 @@ class Loop:
         )
         self._executed: list[str] = []
         self._in_flight: dict[str, Node] = {}
+        self._confirmable: dict[str, Any] = {}  # datasets as workers have loaded them
         self._remade: set[str] = set()  # completed once, and running again for a value that was lost
         self._failures = Failures(around.policy)
 
@@ -312,8 +313,9 @@ class Loop:
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
         if is_first:
+            self._confirmable.update(outcome.confirmable)
             for name in node.confirms:
-                self._catalog.confirm(name)
+                self._catalog.confirm_loaded(name, self._confirmable.get(name))
             self._memory.release_after(node)
             self._schedule.done(node)
             self._executed.append(node.name)
