@@ -5,6 +5,7 @@ It does not know what a catalog entry or a parameter means, and it writes nothin
 
 from __future__ import annotations
 
+import functools
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from incremental.config.folder import ConfigSource
+
 _STRATEGIES = {"soft": merging.merge_softly, "destructive": merging.merge_destructively}
 _RECURSIVE = ("catalog", "parameters", "credentials", "logging")
 _Values = dict[Any, Any]
@@ -35,7 +38,8 @@ class OmegaConfigLoader(AbstractConfigLoader):
     are :class:`~incremental.secrets.Secret`. Files without ``${`` never load OmegaConf.
 
     Args:
-        conf_source: the folder with a folder for each environment.
+        conf_source: the folder with a folder for each environment; also a ``.zip`` or ``.tar.gz`` of it, or
+            either at any URL that fsspec knows. What is no local folder is read once.
         env: the environment that is put on top of the base; None for ``default_run_env``.
         runtime_params: put on top of ``parameters``; dotted names reach into nested ones.
         config_patterns: more or other globs by kind, such as ``{"spark": ["spark*"]}``.
@@ -75,7 +79,6 @@ class OmegaConfigLoader(AbstractConfigLoader):
         self.merge_strategy = dict(merge_strategy or {})
         self.ignore_hidden = ignore_hidden
         self._check_strategies()
-        self._source = open_source(self.conf_source, ignore_hidden)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return the merged configuration of one kind: ``loader["parameters"]``."""
@@ -87,6 +90,10 @@ class OmegaConfigLoader(AbstractConfigLoader):
         else:
             values = self._load(key)
         return values
+
+    @functools.cached_property
+    def _source(self) -> ConfigSource:
+        return open_source(self.conf_source, self.base_env, self.ignore_hidden)
 
     def keys(self) -> Any:
         """Return the kinds of configuration there can be."""

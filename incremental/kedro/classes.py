@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from incremental.config import AbstractConfigLoader
 from incremental.errors import ConfigError, IncrementalError, MissingConfigError, SessionError
+from incremental.kedro.quiet import chatter_ignored
 from incremental.session import BaseSessionStore
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ class WrappedLoader(AbstractConfigLoader):
         **kwargs: Any,
     ) -> None:
         super().__init__(conf_source, env, runtime_params)
-        self.theirs = self.wrapped(conf_source=conf_source, env=env, runtime_params=runtime_params, **kwargs)
+        with chatter_ignored():
+            self.theirs = self.wrapped(
+                conf_source=conf_source, env=env, runtime_params=runtime_params, **kwargs
+            )
 
     def __getitem__(self, key: str) -> Any:
         from kedro.config import MissingConfigException
 
         try:
-            return self.theirs[key]
+            with chatter_ignored():
+                return self.theirs[key]
         except (MissingConfigException, KeyError) as error:
             raise MissingConfigError(f"{self.wrapped.__qualname__} has no {key!r}: {error}") from error
         except IncrementalError:

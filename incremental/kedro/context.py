@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from incremental.errors import ConfigError, IncrementalError
 from incremental.kedro.catalog import KedroCatalog
+from incremental.kedro.quiet import chatter_ignored
 from incremental.session import Context
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class WrappedContext(Context):
             raise AttributeError(name)
         return getattr(self.theirs, name)
 
-    @functools.cached_property
-    def _parameters(self) -> dict[str, Any]:
+    def _make_typed(self) -> dict[str, Any]:
         return dict(self._asked("params", lambda: self.theirs.params))
 
     def create_catalog(
@@ -63,7 +63,8 @@ class WrappedContext(Context):
 
     def _asked(self, what: str, ask: Callable[[], Any]) -> Any:
         try:
-            return ask()
+            with chatter_ignored():
+                return ask()
         except IncrementalError:
             raise
         except Exception as error:

@@ -52,8 +52,9 @@ def _import_kedro(project: Project) -> None:
             import kedro.framework.project  # noqa: F401
         except ImportError as error:
             file = show_path(project.path / "pyproject.toml")
+            missing = (error.name or "kedro").partition(".")[0]
             raise ProjectError(
-                f"{file!r} describes a Kedro project, and {error.name or 'kedro'!r} cannot be imported; "
+                f"{file!r} describes a Kedro project, and {missing!r} cannot be imported; "
                 "install it, or port the project: import 'incremental' in place of 'kedro', "
                 "and call the table [tool.incremental]"
             ) from error

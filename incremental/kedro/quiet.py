@@ -38,9 +38,10 @@ def kedro_kept_quiet() -> Iterator[None]:
 
 @contextmanager
 def chatter_ignored() -> Iterator[None]:
-    """Hide what Kedro warns of while it makes nodes: they are taken over without what it is about."""
+    """Hide warnings of what users cannot change: how Kedro uses OmegaConf, and that it tries out previews."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"The 'preview_fn' feature is experimental")
+        warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated")
         yield
 
 

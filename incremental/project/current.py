@@ -58,6 +58,16 @@ class LoadedProject:
         """
         return ImportRule.of(place or self.conf_source, self.project, self.settings.ALLOW_IMPORTS)
 
+    def hook_manager(self) -> Any:
+        """Make a manager with the hooks of the settings and of installed plug-ins; None without any."""
+        from incremental.hooks import create_hook_manager
+
+        return create_hook_manager(
+            self.settings.HOOKS,
+            disabled_plugins=self.settings.DISABLE_HOOKS_FOR_PLUGINS,
+            kedro_plugins=self.settings.KEDRO_PLUGINS,
+        )
+
     def config_loader(
         self,
         env: str | None = None,
@@ -67,7 +77,7 @@ class LoadedProject:
         """Make the configuration loader that the settings name, for one environment."""
         loader = self.settings.CONFIG_LOADER_CLASS
         arguments = dict(self.settings.CONFIG_LOADER_ARGS)
-        if self.project.file is not None and conf_source is not None and Path(conf_source, "base").is_dir():
+        if self.project.file is not None and conf_source is not None and _has_environments(conf_source):
             arguments = {}
         try:
             return loader(
@@ -81,6 +91,39 @@ class LoadedProject:
                 f"CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
                 "correct CONFIG_LOADER_ARGS in settings.py"
             ) from error
+
+    def context(
+        self,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        conf_source: str | None = None,
+        hook_manager: Any = None,
+    ) -> Any:
+        """Make the context that the settings name, for one environment."""
+        settings = self.settings
+        loader = self.config_loader(env, runtime_params, conf_source)
+        kind = settings.CONTEXT_CLASS
+        try:
+            context = kind(
+                project_path=self.project.path,
+                config_loader=loader,
+                env=env,
+                package_name=self.project.package_name,
+                hook_manager=hook_manager,
+                runtime_params=dict(runtime_params or {}),
+            )
+        except TypeError as error:
+            raise ProjectError(
+                f"CONTEXT_CLASS {kind.__qualname__!r} cannot be made: {error}; its constructor takes "
+                "project_path, config_loader, env, package_name, hook_manager and runtime_params"
+            ) from error
+        context.catalog_class = settings.DATA_CATALOG_CLASS
+        context.validates_datasets = settings.DATASET_VALIDATION
+        context.durable = self.is_durable
+        context.import_rule = self.import_rule(conf_source)
+        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
+        context.pipelines = self.pipelines
+        return context
 
 
 def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
@@ -218,6 +261,11 @@ def _settings(project: Project) -> Settings:
     values = Settings.of(vars(found), found.__file__ or "settings.py")
     values.warn_of_typing_errors()
     return values
+
+
+def _has_environments(conf_source: str) -> bool:
+    """Tell whether configuration is layered, other than that beside a file: archives and URLs always are."""
+    return not Path(conf_source).is_dir() or Path(conf_source, "base").is_dir()
 
 
 def _one_file_defaults() -> dict[str, Any]:

@@ -353,27 +353,13 @@ class Session:
 
     @functools.cached_property
     def _hooks(self) -> Any:
-        from incremental.hooks import create_hook_manager
-
-        settings = self._loaded.settings
-        return create_hook_manager(settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS)
+        return self._loaded.hook_manager()
 
     @functools.cached_property
     def _context(self) -> Context:
-        settings = self._loaded.settings
-        loader = self._loaded.config_loader(self._env, self._runtime_params, self._conf_source)
-        context: Context = settings.CONTEXT_CLASS(
-            project_path=self.project.path,
-            config_loader=loader,
-            env=self._env,
-            package_name=self.project.package_name,
-            hook_manager=self._hooks,
-            runtime_params=self._runtime_params,
-            catalog_class=settings.DATA_CATALOG_CLASS,
-            durable=self._loaded.is_durable,
-            import_rule=self._loaded.import_rule(self._conf_source),
+        context: Context = self._loaded.context(
+            self._env, self._runtime_params, self._conf_source, self._hooks
         )
-        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         if self._hooks is not None:
             self._hooks.hook.after_context_created(context=context)
         return context

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,42 @@ def raw(kedro_made: KedroProject, tmp_path: Path) -> KedroProject:
     for file in source.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     return project
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ours = Callable[..., Said]
+
+
+@pytest.fixture
+def ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ours]:
+    """Call our command line in a project, in this process: what is loaded once need not be loaded again."""
+    from incremental.cli.main import invoke
+
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    paths = sys.path[:]
+
+    def forget() -> None:  # as in a new process, where the modules of the project are read again
+        for name in list(sys.modules):
+            if name.partition(".")[0] == "spaceflights":
+                del sys.modules[name]
+
+    def call(project: KedroProject, *arguments: str) -> Said:
+        monkeypatch.chdir(project.path)
+        forget()
+        capsys.readouterr()
+        code = invoke(arguments)
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    yield call
+    sys.path[:] = paths
+    forget()

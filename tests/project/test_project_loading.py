@@ -147,7 +147,7 @@ def test_settings_are_read_from_the_module(make):
 
 def test_settings_are_a_mapping_of_upper_case_names():
     assert set(Settings({"A": 1})) > {"A", "HOOKS"}
-    assert len(Settings()) == 11
+    assert len(Settings()) == 13
     assert repr(Settings()) == "<Settings: all defaults>"
 
 
