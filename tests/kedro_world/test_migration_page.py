@@ -203,6 +203,15 @@ def test_every_name_on_the_page_is_there(name: str) -> None:
             assert attribute(importlib.import_module(module), rest) is not None, path
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_no_name_on_the_page_is_said_to_be_lacking_that_is_there(name: str) -> None:
+    if f"`{name}`" not in {section.splitlines()[0] for section in SECTIONS}:
+        return
+    ours = importlib.import_module(MODULES[name])
+    lacking = [each for names, counterparts in rows(f"`{name}`") if not counterparts for each in names]
+    assert [each for each in lacking if attribute(ours, each) is not None] == []
+
+
 def attribute(owner: Any, path: str) -> Any:
     for part in path.split("."):
         owner = getattr(owner, part, None)
