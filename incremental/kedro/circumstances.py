@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,11 @@ class HandedContext(Context):
         self._handed = catalog
 
     @property
+    def plain_params(self) -> Mapping[str, Any]:
+        """The parameters; Kedro's session has made of them what functions ask for."""
+        return self.params
+
+    @property
     def params(self) -> dict[str, Any]:
         """The parameters, as the catalog has them."""
         if not self._handed.has_parameter("parameters"):
@@ -37,7 +43,7 @@ class HandedContext(Context):
         found: dict[str, Any] = self._handed.get("parameters").load()  # without a line in Kedro's log
         return found
 
-    @property
+    @functools.cached_property
     def redactor(self) -> Redactor:
         """Takes the credentials of the catalog, and secret-like parameters, out of any text."""
         entries = self._handed.original.config_resolver.config

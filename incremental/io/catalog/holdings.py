@@ -82,8 +82,9 @@ class Holdings(Mapping[str, Any]):
 
     def stage(self, name: str, data: Any) -> Staged:
         """Write data whole but not yet visible; for datasets that ``can_stage``."""
+        data = self.checked(name, data, "save")
         with self._saving(name):
-            staged: Staged = self._staging(name, self[name].stage, self.checked(name, data, "save"))
+            staged: Staged = self._staging(name, self[name].stage, data)
         return staged
 
     def stage_chunks(self, name: str) -> ChunkStage[Any]:
@@ -185,6 +186,8 @@ class Holdings(Mapping[str, Any]):
     def _build(self, name: str) -> Any:
         entry = self.entry(name)
         if entry is not None:
+            if self.validates:
+                self._gate.spec(name, entry)  # that of a pattern is known from now on
             return self._construct(name, entry, self.load_versions.get(name))
         if self._parameters is not None and name in self._parameters:
             return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
