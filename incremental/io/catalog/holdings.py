@@ -6,7 +6,7 @@ It is the half of a catalog that the engine works with; names, patterns and type
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from incremental.io.catalog.building import build, class_of, copy_at_version
 from incremental.io.catalog.capabilities import has_versions, is_dataset, pinned_versions, stored
 from incremental.io.catalog.editions import Editions
 from incremental.io.catalog.failures import cause_of, failure
+from incremental.io.catalog.layouts import Layout
 from incremental.io.catalog.parameters import Parameters
 from incremental.io.memory import MemoryDataset
 from incremental.io.validation.gate import Gate
@@ -75,6 +76,26 @@ class Holdings(Mapping[str, Any]):
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter of this name can be loaded."""
         return name in self
+
+    def build_foreign(self, names: Iterable[str]) -> None:
+        """Build what the survey has believed unseen, to tell what is wrong before the first node runs.
+
+        Raises:
+            DatasetError: entries that cannot be built, all at once.
+        """
+        types, faults = self.config_resolver.types, []
+        for name in names:
+            entry = self.entry(name)
+            if entry is None or (
+                types.ours(entry["type"]) and types.layout(entry["type"]) is not Layout.CACHED
+            ):
+                continue
+            try:
+                self.get(name)
+            except DatasetError as error:
+                faults.append(str(error))
+        if faults:
+            raise DatasetError("\n".join(dict.fromkeys(faults)))
 
     def can_stage(self, name: str) -> bool:
         """Whether a save can be written whole before it is visible."""
