@@ -54,6 +54,8 @@ class Holdings(Mapping[str, Any]):
         self._saved: dict[str, str] = {}  # the version that was saved last
         self._lock = threading.RLock()
         self._gate = Gate()
+        self.validates = resolver.has_validators
+        """Whether any entry, or any pattern, declares a validator."""
         for name in resolver.validated:
             self._gate.spec(name, resolver.entry(name))
 
@@ -112,11 +114,6 @@ class Holdings(Mapping[str, Any]):
         """Begin an output that arrives in pieces; for datasets that ``can_stage``."""
         stage: ChunkStage[Any] = self._staging(name, self[name].stage_chunks)
         return CheckedChunks(stage, partial(self.checked, name)) if self.validates else stage
-
-    @property
-    def validates(self) -> bool:
-        """Whether any entry, or any pattern, declares a validator."""
-        return self.config_resolver.has_validators
 
     def checked(self, name: str, data: Any, mode: str) -> Any:
         """Return data as the validator of a dataset returns it, where one applies on ``load`` or ``save``.
