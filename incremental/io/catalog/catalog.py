@@ -213,8 +213,9 @@ class DataCatalog(Holdings):
             DatasetError: it is not valid, or cannot be saved; what was there before is still there.
         """
         dataset = self[name]
+        data = self.checked(name, data, "save")
         with self._saving(name):
-            self._calling(name, "save it", dataset.save, self.checked(name, data, "save"))
+            self._calling(name, "save it", dataset.save, data)
 
     def exists(self, name: str) -> bool:
         """Whether there is data to load; False for a name that the catalog does not have."""

@@ -105,7 +105,8 @@ def answer_local(folder: str, questions: list[Question], answers: Answers) -> No
         for question in questions:
             if question.versioned:
                 answers.note_version(question, _whole_version(storage, folder, question))
-                if os.access(f"{folder}/{mark_name(question.base)}", os.F_OK):  # it writes in place
+                marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # it writes in place
+                if marked and answers.states[question.name] is State.PRESENT:
                     answers.states[question.name] = State.INCOMPLETE
 
 
