@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.io import DataCatalog
 from incremental.io.catalog.failures import cause_of, failure
 from incremental.io.catalog.resolver import CatalogConfigResolver
+from incremental.io.catalog.types import PACKAGES_OF_KEDRO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ class _Entries(CatalogConfigResolver):
     """The entries that Kedro has resolved: patterns filled in, and credentials."""
 
     def __init__(self, catalog: Any) -> None:
-        super().__init__()
+        super().__init__(packages=PACKAGES_OF_KEDRO)
         self._resolver = catalog.config_resolver
         self._by_pattern: dict[str, dict[str, Any]] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ class HandedContext(Context):
         found: dict[str, Any] = self._handed.get("parameters").load()  # without a line in Kedro's log
         return found
 
-    @property
+    @functools.cached_property
     def redactor(self) -> Redactor:
         """Takes the credentials of the catalog, and secret-like parameters, out of any text."""
         entries = self._handed.original.config_resolver.config

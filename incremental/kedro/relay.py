@@ -20,6 +20,13 @@ _OF_THE_SESSION = frozenset(
     }
 )
 """Kedro's session calls these itself."""
+_SHOW_THE_CATALOG = (
+    "after_catalog_created",
+    "before_pipeline_run",
+    "after_pipeline_run",
+    "before_node_run",
+    "after_node_run",
+)
 
 
 class Relay:
@@ -58,6 +65,12 @@ class Relay:
         if self._tell is not None:
             self._tell(plan)
         self._caller("after_plan_created")(plan=plan, catalog=catalog)
+
+    @property
+    def shows_the_catalog(self) -> bool:
+        """Whether a hook gets the catalog, so that it may look there for what is in memory."""
+        callers = (getattr(self._manager.hook, name) for name in _SHOW_THE_CATALOG if self._manager)
+        return any("catalog" in impl.argnames for caller in callers for impl in caller.get_hookimpls())
 
     def plugins(self) -> list[Any]:
         """Return the hooks in the order in which they were registered."""

@@ -123,8 +123,9 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         """
         ours = handed_over(pipeline)
         handed = KedroCatalog(catalog)
-        handed.keep_in_memory({name for name in ours.datasets() if name not in catalog} - ours.inputs())
         relay = Relay(hook_manager, handed, _tell_plan)
+        # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
+        handed.keep_in_memory(ours.all_outputs() if relay.shows_the_catalog else ours.outputs())
         root = project_of()
         try:
             if root is None:
@@ -183,4 +184,6 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
 
 
 def _tell_plan(plan: Plan) -> None:
-    logger.info("%s", plan_text(plan, Look()) if plan.skipped else plan.summary)
+    logger.info(
+        "the plan:\n%s" if plan.skipped else "%s", plan_text(plan, Look()) if plan.skipped else plan.summary
+    )

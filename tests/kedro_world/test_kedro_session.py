@@ -227,6 +227,15 @@ def test_the_project_unchanged_is_killed_half_way_and_resumed(
     assert_same(raw.results(), kedro_made.results())
 
 
+def test_a_plan_imports_no_library_for_the_datasets_it_asks_for(raw: KedroProject) -> None:
+    code = "import sys, incremental.kedro; plan = incremental.kedro.plan(); print(plan.summary)\n"
+    code += "print(sorted({'kedro_datasets', 'plotly', 'matplotlib', 'sklearn'} & sys.modules.keys()))"
+    said = raw.python(code)
+    assert said.stdout.splitlines()[-2:] == ["9 of 9 nodes to run · 0 skipped", "[]"], (
+        said.stdout + said.stderr
+    )
+
+
 def test_the_command_line_of_kedro_shows_a_refusal_briefly(tmp_path: Path) -> None:
     write_project(tmp_path, NODES, CATALOG, functions=FUNCTIONS)
     said = KedroProject(tmp_path).kedro("run", "--runner=incremental.kedro.IncrementalRunner")
