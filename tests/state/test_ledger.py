@@ -452,6 +452,26 @@ for place in range(10):
         assert len(FileLedger(tmp_path / str(place) / "l.db", tmp_path).marks().begun) == 4
 
 
+def test_a_ledger_that_another_process_makes_meanwhile_is_not_taken_for_damaged(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if sql == "PRAGMA application_id" and not others:
+                others.append(another(ledger))
+                monkeypatch.undo()
+                others[0].begin("run", "node", [out("/theirs")])
+            return super().execute(sql, *arguments)
+
+    others: list[FileLedger] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Overtaken))
+    ledger.begin("run", "node", [out("/ours")])
+    others[0].close()
+    assert ledger.marks().begun == {"/ours", "/theirs"}
+    assert caplog.records == []
+
+
 def test_without_durability_nothing_waits_for_the_disk(ledger: FileLedger) -> None:
     fast = another(ledger, durable=False)
     fast.begin("run", "node", [out("/x")])
