@@ -16,7 +16,16 @@ from incremental.io.dataset import Version
 from incremental.io.files.formats import TextDataset
 
 AUDITOR = Path(__file__).with_name("name_auditor.py")
-COUNTS = {"session": 200, "run": 200, "partition": 50, "version": 40, "env": 30, "dataset": 25, "selector": 22, "command": 22}
+COUNTS = {
+    "session": 200,
+    "run": 200,
+    "partition": 50,
+    "version": 40,
+    "env": 30,
+    "dataset": 25,
+    "selector": 22,
+    "command": 22,
+}
 """The fixed names, which are the worst, and some generated ones."""
 
 MORE = """
