@@ -203,7 +203,7 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
         if not is_known:
             return partial(_refuse_new, strip_url(address))
         member = self.member(address)
-        return member.load if digest is None else partial(member.load_unchanged, digest)  # type: ignore[no-any-return]  # of any class
+        return member.load if digest is None else partial(member.load_unchanged, digest)
 
     def _save(self, data: Mapping[str, Any]) -> None:
         if self.can_stage:
