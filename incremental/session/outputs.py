@@ -111,9 +111,11 @@ class Outputs:
             if holding.standing is Standing.ABSENT:
                 raise SessionError(f"{holding.dataset!r} is not there: {holding.location}; run its node")
             if holding.standing is Standing.INCOMPLETE and not force:
+                is_parted = holding.dataset in self._plan.facts.parted
+                why = "its node's outputs are of several commits" if is_parted else "a save never ended"
                 raise SessionError(
-                    f"{holding.dataset!r} is incomplete: a save began and never ended, or its commit was "
-                    f"lost; run node {holding.node!r} again, or adopt it with --force"
+                    f"{holding.dataset!r} is incomplete: {why}; "
+                    f"run node {holding.node!r} again, or adopt it with --force"
                 )
         wanted = ADOPTABLE | ({Standing.RECORDED} if names else set())  # a plan looks into no folder
         wanted |= {Standing.INCOMPLETE} if force else set()

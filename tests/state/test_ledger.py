@@ -60,6 +60,24 @@ class Model:
     generations: dict[str, str] = field(default_factory=dict)
     reads: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def derived(self) -> set[str]:
+        """What an outdated one went into, over any number of steps."""
+        found = set(self.outdated())
+        while True:
+            more = {
+                location
+                for location, made_from in self.reads.items()
+                if location not in self.begun and not found.isdisjoint(made_from)
+            } | found
+            if more == found:
+                break
+            found = more
+        return {
+            location
+            for location in found
+            if location not in self.begun and not found.isdisjoint(self.reads[location])
+        }
+
     def outdated(self) -> dict[str, tuple[str, ...]]:
         found = {
             location: tuple(sorted(name for name, was in reads.items() if self.generations[name] != was))
@@ -114,6 +132,9 @@ def test_any_sequence_of_begin_commit_and_abandon_leads_to_the_marks_of_a_simple
     assert marks.begun == model.begun
     assert marks.generations == model.generations
     assert marks.outdated == model.outdated()
+    assert marks.derived.keys() == model.derived()
+    newer = {name for names in marks.outdated.values() for name in names}
+    assert all(newer.issuperset(names) for names in marks.derived.values())
     if isinstance(ledger, FileLedger):
         ledger.close()
         assert ledger.marks() == marks
