@@ -18,7 +18,8 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from faults.faultfs import Disk, Effect, Happen, die, raising
+from faults.effects import Effect, Happen, die, raising
+from faults.faultfs import Disk
 from faults.states import in_child
 
 from incremental.io.files import staging
