@@ -322,3 +322,33 @@ def test_what_cannot_travel_is_refused_before_anything_runs() -> None:
     catalog = DataCatalog({"x": lock, "y": 1})
     with pytest.raises(NodeRunError, match="what was handed in cannot travel"):
         run(shared(), Pipeline([node(lambda x: 1, "x", "a", name="a")]), catalog)
+
+
+class NoWayOut:
+    def __reduce__(self) -> Any:
+        raise TypeError("no way out")
+
+
+class NoWayBack:
+    def __init__(self) -> None:
+        self.full = True
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("no way back")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(NoWayOut, "TypeError: no way out"), (NoWayBack, "ValueError: no way back")],
+    ids=["cannot be packed", "cannot be made again"],
+)
+def test_a_value_that_cannot_leave_its_worker_fails_its_node_and_nobody_waits_for_it(
+    kind: type, told: str
+) -> None:
+    readers = [node(lambda a: time.sleep(0.5), "a", None, name=name) for name in ("b", "c")]
+    pipeline = Pipeline([node(lambda x: kind(), "x", "a", name="make"), *readers])
+    with pytest.raises(NodeRunError) as caught:
+        run(shared(), pipeline, DataCatalog({"x": 1}))
+    assert str(caught.value) == (
+        f"node 'make' failed: its result cannot travel between processes: {told}; save it, or run on threads"
+    )

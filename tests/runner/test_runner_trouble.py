@@ -55,12 +55,7 @@ RUNNERS: dict[str, Callable[[FailurePolicy], Any]] = {
 }
 MORTAL = {"processes"}  # runners whose workers a node can kill; the cluster is there for other tests too
 APART = {"processes", "dask"}  # runners whose workers see no object of this process
-EXAMPLES = {
-    "inline": 40,
-    "threads": 40,
-    "processes": 6,
-    "dask": 20,
-}  # 30 s; a process takes a second to start
+EXAMPLES = {"inline": 15, "threads": 15, "processes": 5, "dask": 8}  # a process takes a second to start
 MANY = {"inline": 2000, "threads": 2000, "processes": 300, "dask": 1000}
 
 
