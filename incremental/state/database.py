@@ -129,7 +129,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         make_private_folder(path.parent)
         try:
             connection = _opened_whole(path)
-        except sqlite3.Error as error:
+        except BROKEN as error:
             if not is_damage(error):
                 raise
             _set_aside(path)
