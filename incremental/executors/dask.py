@@ -142,11 +142,11 @@ class DaskExecutor(Executor[Key]):
     def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """Bring values here. Raises RunError."""
         try:
-            found = self._site.client.gather(list(kept.values()))
+            return dict(self._site.client.gather(dict(kept)))
         except Exception as error:
             names = ", ".join(map(repr, kept))
-            raise RunError(f"results cannot be fetched: {names}: {type(error).__name__}: {error}") from error
-        return dict(zip(kept, found, strict=True))
+            reason = (str(error).splitlines() or [""])[-1]  # it may be another process's traceback
+            raise RunError(f"results cannot be fetched: {names}: {type(error).__name__}: {reason}") from error
 
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
         """Return the next call that ends, is stopped, or loses its worker; None also when nothing runs."""

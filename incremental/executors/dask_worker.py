@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
+from distributed.protocol.serialize import deserialize, serialize
 
 from incremental.errors import RunError
 from incremental.executors.base import Answer, drop, leave
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 HERE, BEGUN, ASKED, VALUES, FAILED, LOGGED = "here", "begun", "asked", "values", "failed", "logged"
 _PATIENCE = 60.0  # seconds to wait for a driver's word
 _SOURCES = (".py", ".pyi", ".json", ".yml", ".yaml", ".toml", ".txt", ".csv", ".sql")
+_SOON_READ = 1 << 20  # bytes of a pickle without its buffers that is read back to see whether it can be
 _LARGEST = 1 << 20  # bytes of a file beside the code that travels with it
 
 
@@ -94,7 +97,7 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
             job, argument = self._loaded_job(), unpack(packed)
             result = job(argument, kept) if kept else job(argument)
             answer = result if isinstance(result, Answer) else Answer(result, {})
-            told = _packed(answer.told)
+            told = _packed(answer)
         except BaseException as error:  # noqa: BLE001 - the driver decides what an error means
             self._tell(FAILED, key, here, pack_error(error))
             raise NothingMadeError(key) from None
@@ -184,12 +187,35 @@ def _settle() -> None:
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _packed(told: Any) -> bytes:
+def _packed(answer: Answer) -> bytes:
+    """Return what a call tells as bytes, once what stays here is known to be able to leave.
+
+    Dask asks a worker for such a value for ever, so that whoever reads it elsewhere would never begin.
+    """
     try:
-        return pack(told, None)
+        for value in (answer.kept or {}).values():
+            _check_travel(value)
+        return pack(answer.told, None)
     except Exception as error:
-        drop(told)
+        drop(answer.told)
         raise RunError(
             f"its result cannot travel between processes: {type(error).__name__}: {error}; save it, "
             "or run on threads"
         ) from error
+
+
+def _check_travel(value: Any) -> None:
+    """Pickle a value, and make it again if that is soon done; its large buffers are not copied."""
+    buffers: list[pickle.PickleBuffer] = []
+    try:
+        body = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    except Exception as error:  # noqa: BLE001 - whatever its class raises
+        try:
+            header, frames = serialize(value, on_error="raise")  # in the other ways that Dask knows
+        except Exception:  # noqa: BLE001 - the plain reason says more
+            raise error from None
+        if sum(map(len, frames)) <= _SOON_READ:
+            deserialize(header, frames)
+    else:
+        if len(body) <= _SOON_READ:
+            pickle.loads(body, buffers=buffers)

@@ -137,7 +137,7 @@ def _loaded(job: bytes) -> Any:
 
 def pack_error(error: BaseException) -> bytes:
     """Return an error as bytes: itself, or a RunError with its type and text."""
-    error.__traceback__ = None
+    error.__traceback__ = error.__cause__ = error.__context__ = None  # some pickles would take them along
     try:
         packed = pack(error, None)
         unpack(packed)

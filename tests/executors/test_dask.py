@@ -16,7 +16,6 @@ import pytest
 from incremental.errors import NodeRunError, RunError, WorkerDiedError
 from incremental.events import NodeFinished, NodeRetried
 from incremental.io import DataCatalog, MemoryDataset
-from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -108,20 +107,6 @@ def test_a_node_that_takes_too_long_is_stopped_and_the_cluster_goes_on(tmp_path:
     assert values == {"a": 1}
 
 
-class InPlace(AbstractDataset[Any, Any]):
-    def __init__(self, filepath: str) -> None:
-        self._filepath = filepath
-
-    def load(self) -> Any:
-        return Path(self._filepath).read_text()
-
-    def save(self, data: Any) -> None:
-        Path(self._filepath).write_text(str(data))
-
-    def exists(self) -> bool:
-        return Path(self._filepath).exists()
-
-
 def test_values_that_went_with_a_worker_are_made_again_with_all_that_their_node_writes(
     tmp_path: Path,
 ) -> None:
@@ -146,7 +131,7 @@ def test_values_that_went_with_a_worker_are_made_again_with_all_that_their_node_
     catalog = DataCatalog.from_config(
         {
             "staged": {"type": "text.TextDataset", "filepath": str(tmp_path / "staged.txt")},
-            "in_place": {"type": f"{__name__}.InPlace", "filepath": str(tmp_path / "in_place.txt")},
+            "in_place": {"type": "foreign.InPlace", "filepath": str(tmp_path / "in_place.txt")},
         }
     )
     catalog["x"] = 1
@@ -322,3 +307,33 @@ def test_what_cannot_travel_is_refused_before_anything_runs() -> None:
     catalog = DataCatalog({"x": lock, "y": 1})
     with pytest.raises(NodeRunError, match="what was handed in cannot travel"):
         run(shared(), Pipeline([node(lambda x: 1, "x", "a", name="a")]), catalog)
+
+
+class NoWayOut:
+    def __reduce__(self) -> Any:
+        raise TypeError("no way out")
+
+
+class NoWayBack:
+    def __init__(self) -> None:
+        self.full = True
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("no way back")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(NoWayOut, "TypeError: no way out"), (NoWayBack, "ValueError: no way back")],
+    ids=["cannot be packed", "cannot be made again"],
+)
+def test_a_value_that_cannot_leave_its_worker_fails_its_node_and_nobody_waits_for_it(
+    kind: type, told: str
+) -> None:
+    readers = [node(lambda a: time.sleep(0.5), "a", None, name=name) for name in ("b", "c")]
+    pipeline = Pipeline([node(lambda x: kind(), "x", "a", name="make"), *readers])
+    with pytest.raises(NodeRunError) as caught:
+        run(shared(), pipeline, DataCatalog({"x": 1}))
+    assert str(caught.value) == (
+        f"node 'make' failed: its result cannot travel between processes: {told}; save it, or run on threads"
+    )
