@@ -17,7 +17,9 @@
     │   ├── DatasetNotFoundError          not in the catalog
     │   ├── DatasetAlreadyExistsError     added twice
     │   ├── VersionNotFoundError          no such version
-    │   └── VersionAlreadyExistsError     a version is never overwritten
+    │   ├── VersionAlreadyExistsError     a version is never overwritten
+    │   ├── ValidationConfigurationError  a validator that cannot be used
+    │   └── DataValidationError           data that its validator refused
     ├── ConfigError                       configuration: file, line, word, remedy
     │   └── MissingConfigError            (SessionError, KeyError) no file for what was asked
     ├── SessionError                      a session that cannot start or run
@@ -34,7 +36,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -107,6 +110,84 @@ class VersionNotFoundError(DatasetError):
 
 class VersionAlreadyExistsError(DatasetError):
     """A save would overwrite a version."""
+
+
+class ValidationConfigurationError(DatasetError):
+    """The ``validator`` of a catalog entry cannot be read, imported or made."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFailure:
+    """A check that failed, perhaps for many values; ``failure_examples`` are a few of them."""
+
+    message: str
+    check: str | None = None
+    column: str | None = None
+    failure_count: int = 1
+    failure_examples: list[Any] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        what = self.check or self.message
+        where = f"{_cut(self.column, 60)}: " if self.column else ""
+        shown = ", ".join(_cut(each, 40) for each in self.failure_examples[:5])
+        cases = "1 value" if self.failure_count == 1 else f"{self.failure_count} values"
+        return f"{where}{_cut(what, 200)}, {cases}{f' (as {shown})' if shown else ''}"
+
+
+class DataValidationError(DatasetError):
+    """Data is not valid, says its validator; ``failures`` are what it found, ``mode`` is load, save, api."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        dataset_name: str | None = None,
+        mode: str | None = None,
+        validator: str | None = None,
+        failures: Iterable[CheckFailure] | None = None,
+        error_type: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.dataset_name = dataset_name
+        self.mode = mode
+        self.validator = validator
+        self.failures = list(failures or ())
+        self.error_type = error_type
+
+    @property
+    def message(self) -> str:
+        """What the validator said."""
+        return str(self.args[0])
+
+    def scrub(self, clean: Callable[[str], str]) -> None:
+        """Pass the texts of this error through a function that takes secrets out."""
+        super().scrub(clean)
+        self.failures = [
+            replace(
+                each,
+                message=clean(each.message),
+                failure_examples=[clean(str(value)) for value in each.failure_examples],
+            )
+            for each in self.failures
+        ]
+
+    def __str__(self) -> str:
+        name = f"dataset {self.dataset_name!r}: " if self.dataset_name else ""
+        on = f" on {self.mode}" if self.mode in ("load", "save") else ""
+        by = f", says {self.validator!r}" if self.validator else ""
+        lines = [f"{name}its data is not valid{on}{by}: {_cut(self.message, 500)}"]
+        lines += [f"  {failure}" for failure in self.failures[:_MOST_FAILURES]]
+        if len(self.failures) > _MOST_FAILURES:
+            lines.append(f"  and {len(self.failures) - _MOST_FAILURES} more")
+        return "\n".join(lines)
+
+
+_MOST_FAILURES = 7
+
+
+def _cut(value: object, most: int) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class SessionError(IncrementalError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,12 @@ def _claims_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an environment says in which kedro-datasets is not installed."""
+    monkeypatch.setitem(sys.modules, "kedro_datasets", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ ROOM_BY_LAYER = (
     ("session",),
     ("project",),
     ("config",),
-    ("runner",),
+    ("runner", "validation"),
     ("executors",),
     ("hooks",),
     ("state",),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from incremental.cli.call import Call
+    from incremental.io.catalog.types import Types
     from incremental.session import Session
 
 OLDEST_PYTHON = (3, 10)
@@ -133,7 +134,7 @@ def _configuration(session: Session) -> Iterator[Check]:
     patterns = resolver.pattern_configs()
     yield Check("configuration", f"{len(entries) + len(patterns):,} catalog entries")
     unusable = set()
-    for check, kind in _types({**entries, **patterns}):
+    for check, kind in _types({**entries, **patterns}, resolver.types):
         unusable.add(kind)
         yield check
     for name, entry in entries.items():
@@ -146,17 +147,16 @@ def _configuration(session: Session) -> Iterator[Check]:
     yield from _packages({**entries, **patterns})
 
 
-def _types(entries: Mapping[str, Any]) -> Iterator[tuple[Check, str]]:
+def _types(entries: Mapping[str, Any], types: Types) -> Iterator[tuple[Check, str]]:
     """Look whether the classes of the catalog can be imported; yield each that cannot with its type."""
     from incremental.errors import DatasetError
-    from incremental.io.catalog.types import find_class
 
     kinds: dict[str, str] = {}
     for name, entry in entries.items():
         kinds.setdefault(str(entry["type"]), name)
     for kind, name in sorted(kinds.items()):
         try:
-            find_class(entries[name]["type"], entries[name].keys())
+            types.find(entries[name]["type"])
         except DatasetError as error:
             remedy = "correct its type in the catalog, or install its package"
             yield _fault(f"dataset {name}", error, remedy), kind

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from incremental.io.cached import CachedDataset
     from incremental.io.catalog.catalog import DataCatalog
+    from incremental.io.catalog.protocol import CatalogProtocol
     from incremental.io.catalog.resolver import CatalogConfigResolver
     from incremental.io.catalog.survey import survey
     from incremental.io.dataset import AbstractDataset, Version
@@ -27,6 +28,7 @@ _HOMES = {
     "AbstractVersionedDataset": "incremental.io.files.versions",
     "CachedDataset": "incremental.io.cached",
     "CatalogConfigResolver": "incremental.io.catalog.resolver",
+    "CatalogProtocol": "incremental.io.catalog.protocol",
     "DataCatalog": "incremental.io.catalog.catalog",
     "DatasetAlreadyExistsError": "incremental.errors",
     "DatasetError": "incremental.errors",
@@ -43,6 +45,7 @@ __all__ = [
     "AbstractVersionedDataset",
     "CachedDataset",
     "CatalogConfigResolver",
+    "CatalogProtocol",
     "DataCatalog",
     "DatasetAlreadyExistsError",
     "DatasetError",

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from incremental.errors import DatasetError
-from incremental.io.catalog.capabilities import size_read
+from incremental.io.catalog.capabilities import pinned_versions, size_read
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, Version
 from incremental.io.files.leftovers import Place, place_of
 from incremental.io.memory import UNSET, CopyMode, MemoryDataset
@@ -40,6 +40,11 @@ class CachedDataset(AbstractDataset[Any, Any]):
         self._lock = RLock()
         self.metadata = metadata
         self.ephemeral = bool(getattr(self._dataset, "ephemeral", False))
+
+    @property
+    def version(self) -> Version | None:
+        """What the wrapped dataset was told to load and to save."""
+        return Version(*pinned_versions(self._dataset))
 
     @property
     def can_test_existence(self) -> bool:

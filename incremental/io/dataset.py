@@ -15,13 +15,16 @@ from incremental.secrets import Redactor, mask, strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from logging import Logger
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 _InChunk = TypeVar("_InChunk", contravariant=True)
 
 _LONGEST_SHOWN = 200  # characters of one argument in a repr
+_PLACES = ("_filepath", "filepath", "_path")
 TYPE, VERSIONED, VERSION = "type", "versioned", "version"
+_OF_THE_CATALOG = frozenset({TYPE, VERSIONED, VERSION, "validator"})
 
 
 class Version(NamedTuple):
@@ -171,9 +174,10 @@ class AbstractDataset(ABC, Generic[In, Out]):
     def location(self) -> str | None:
         """The absolute path, or the URL without userinfo; ``None`` when it has none.
 
-        The default reads ``_filepath``, or ``filepath``, and ``_protocol``: what datasets usually have.
+        The default reads ``_filepath``, ``filepath`` or ``_path``, and ``_protocol``: what datasets usually
+        have.
         """
-        filepath = getattr(self, "_filepath", None) or getattr(self, "filepath", None)
+        filepath = next(filter(None, (getattr(self, name, None) for name in _PLACES)), None)
         if not isinstance(filepath, str | PurePath):
             return None
         path = str(filepath)
@@ -241,7 +245,7 @@ class AbstractDataset(ABC, Generic[In, Out]):
         Versions count only when the entry says ``versioned: true``. Raises DatasetError.
         """
         kind = dataset_class(name, config)
-        arguments = _arguments_of(kind, config, load_version, save_version)
+        arguments = arguments_of(kind, config, load_version, save_version)
         try:
             dataset: AbstractDataset[Any, Any] = kind(**arguments)
         except DatasetError as error:
@@ -254,6 +258,13 @@ class AbstractDataset(ABC, Generic[In, Out]):
                 f"dataset {name!r} of type {kind.__qualname__} cannot be built: {text}"
             ) from error
         return dataset
+
+    @property
+    def _logger(self) -> Logger:
+        """What datasets written for Kedro log with."""
+        from logging import getLogger
+
+        return getLogger(type(self).__module__)
 
     def _arguments(self) -> dict[str, Any]:
         """Return the arguments that the constructor was called with, by name."""
@@ -310,43 +321,33 @@ def mask_values(described: Mapping[str, Any]) -> dict[str, Any]:
 
 def dataset_class(name: str, config: Mapping[str, Any]) -> type[Any]:
     """Return the class that ``config["type"]`` names. Raises DatasetError."""
+    from incremental.io.catalog.types import find_class
+
     kind = config.get(TYPE)
     if kind is None:
         raise DatasetError(
             f"dataset {name!r} has no 'type'; give it one, for instance 'type: json.JSONDataset'"
         )
     if isinstance(kind, str):
-        kind = _import_class(name, kind)
+        try:
+            kind = find_class(kind)
+        except DatasetError as error:
+            raise DatasetError(f"dataset {name!r}: {error}") from error.__cause__
     if not isinstance(kind, type) or not callable(getattr(kind, "load", None)):
         raise DatasetError(f"dataset {name!r}: type {kind!r} is no dataset class; extend AbstractDataset")
     return kind
 
 
-def _import_class(name: str, path: str) -> Any:
-    from importlib import import_module
-
-    from incremental.io.files.registry import SHORT_NAMES
-
-    module, _, attribute = SHORT_NAMES.get(path, path).rpartition(".")
-    if not module or not attribute or module.startswith("."):
-        hint = did_you_mean(path, SHORT_NAMES)
-        raise DatasetError(f"dataset {name!r}: type {path!r} is no known name and no dotted path{hint}")
-    try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        hint = did_you_mean(path, SHORT_NAMES)
-        raise DatasetError(f"dataset {name!r}: type {path!r} cannot be imported ({error}){hint}") from error
-
-
-def _arguments_of(
+def arguments_of(
     kind: type[Any], config: Mapping[str, Any], load_version: str | None, save_version: str | None
 ) -> dict[str, Any]:
+    """Return the arguments that an entry has for the constructor of its class."""
     from copy import deepcopy
 
     arguments = {
         key: deepcopy(value) if isinstance(value, dict | list) else value
         for key, value in config.items()
-        if key not in (TYPE, VERSIONED, VERSION)
+        if key not in _OF_THE_CATALOG
     }
     if config.get(VERSIONED) or getattr(kind, VERSIONED, False):
         arguments[VERSION] = Version(load_version, save_version)

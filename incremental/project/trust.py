@@ -25,7 +25,7 @@ _BACKEND = "backend"
 _REGISTERED = ("incremental.io", _KEDROS)
 _PICKLERS = frozenset({"pickle", "joblib", "dill", "cloudpickle", "compress_pickle"})
 _TYPE_KEYS = frozenset({"type", "dataset"})
-_FUNCTION_KEYS = frozenset({"comparison_func"})  # of the checkpoint of an IncrementalDataset
+_FUNCTION_KEYS = frozenset({"comparison_func", "validator"})  # the first is that of a checkpoint
 _LOGGING_KEYS = frozenset({"class", "()", "listener", "queue"})
 _LOGGING = frozenset(
     {f"logging.{name}" for name in ("Filter", "Formatter", "StreamHandler", "FileHandler", "NullHandler")}
@@ -132,7 +132,10 @@ class _Reading:
         if not isinstance(value, Mapping):
             return value
         pickles = str(value.get("type", "")).endswith("PickleDataset")
-        return {key: self._item(key, item, (*path, key), pickles) for key, item in value.items()}
+        checked = {key: self._item(key, item, (*path, key), pickles) for key, item in value.items()}
+        if path and path[-1] == "validator" and isinstance(value.get("class"), str):
+            self._item("validator", value["class"], (*path, "class"), pickles)
+        return checked
 
     def _item(self, key: Any, item: Any, path: tuple[Any, ...], pickles: bool) -> Any:
         if not isinstance(item, str):

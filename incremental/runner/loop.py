@@ -32,7 +32,7 @@ from incremental.state.ledger import MemoryLedger
 from incremental.state.records import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from incremental.events import Listener
     from incremental.executors import Executor, Finished
@@ -88,6 +88,7 @@ class Loop:
         )
         self._executed: list[str] = []
         self._in_flight: dict[str, Node] = {}
+        self._confirmable: dict[str, Any] = {}  # datasets as workers have loaded them
         self._remade: set[str] = set()  # completed once, and running again for a value that was lost
         self._failures = Failures(around.policy)
 
@@ -100,6 +101,7 @@ class Loop:
         begin = time.perf_counter()
         status = "interrupted"
         try:
+            self._catalog.build_foreign(self._names())
             self._open()
             self._executor.on_restart = self._note_restart
             self._executor.sources = self._around.sources
@@ -128,6 +130,11 @@ class Loop:
             self._publisher.versions,
             self._publisher.digest_of,
         )
+
+    def _names(self) -> Iterator[str]:
+        for step in self._plan.running:
+            yield from step.node.reads
+            yield from step.node.writes
 
     def _open(self) -> None:
         self._tell(RunStarted, self._around.run_id, len(self._schedule), len(self._plan.skipped))
@@ -312,8 +319,9 @@ class Loop:
         for name, data in outcome.saved.items():
             hooks.hook.after_dataset_saved(dataset_name=name, data=data, node=node)
         if is_first:
+            self._confirmable.update(outcome.confirmable)
             for name in node.confirms:
-                self._catalog.confirm(name)
+                self._catalog.confirm_loaded(name, self._confirmable.get(name))
             self._memory.release_after(node)
             self._schedule.done(node)
             self._executed.append(node.name)

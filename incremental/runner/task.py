@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
+from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ class Outcome:
     """The version that was saved of each persistent output, told by workers that share no memory with us."""
     digests: dict[str, str | None] = field(default_factory=dict)
     """The digest of each staged output, where it is known."""
+    confirmable: dict[str, Any] = field(default_factory=dict)
+    """The inputs that keep a checkpoint, as they were loaded, from workers that share no memory with us."""
     attempt: int = 1
     """Which attempt of the node this is, as the driver counts."""
     error: BaseException | None = None
@@ -188,6 +191,9 @@ class Worker:
             del outcome.staged[name]
         for name in task.persistent:
             outcome.versions[name] = self._catalog.note_saved(name)
+        for name in task.node.reads:
+            if hasattr(self._catalog.built(name), "confirm"):
+                outcome.confirmable[name] = copy(self._catalog[name])  # it knows what it has loaded
         release_all(self._catalog, (*task.node.reads, *task.node.writes))
 
     def _load_inputs(self, task: Task, kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,6 +211,7 @@ class Worker:
         dataset = task.memory.get(name)
         if name in kept:
             data = copied(kept[name], task.copy_modes.get(name)) if self._copies else kept[name]
+            data = self._checked(name, data, "load")
         elif dataset is None:
             data = self._load_stored(task, name)
         else:
@@ -212,15 +219,21 @@ class Worker:
                 data = dataset.load()
             except DatasetError as error:
                 raise named(name, "load it", error) from error
+            data = self._checked(name, data, "load")
         if hooks is not None:
             hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
         return data
+
+    def _checked(self, name: str, data: Any, mode: str) -> Any:
+        """Return data that did not go through the catalog as its validator returns it."""
+        return self._catalog.checked(name, data, mode) if self._catalog.validates else data
 
     def _load_stored(self, task: Task, name: str) -> Any:
         version, digest = task.versions.get(name), task.digests.get(name)
         if digest is None:
             return self._catalog.load(name, version=version)
-        return load_unchanged(self._catalog, name, digest, version)
+        data = load_unchanged(self._catalog, name, digest, version)
+        return self._checked(name, data, "load")
 
     def _replaced_inputs(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         answers = self._hooks.hook.before_node_run(
@@ -268,7 +281,7 @@ class Worker:
         for name, data in outputs.items():
             if name not in task.persistent:
                 self._before_save(task, name, data)
-                outcome.values[name] = data
+                outcome.values[name] = self._checked(name, data, "save")
                 self._keep_for_hooks(task, outcome, name, data)
         if self._is_async and len(persistent) > 1:
             _in_threads(lambda item: self._save(task, item[0], item[1], outcome), persistent)
@@ -325,7 +338,7 @@ class Worker:
         elif name in task.persistent:
             self._catalog.save(name, chunk)
         else:
-            outcome.values[name] = chunk
+            outcome.values[name] = self._checked(name, chunk, "save")
         self._keep_for_hooks(task, outcome, name, chunk)
 
     def _before_save(self, task: Task, name: str, data: Any) -> None:

@@ -316,6 +316,7 @@ def test_filter_matches_name_and_type_without_building(built: list[str]) -> None
     assert built == []
 
 
+@pytest.mark.usefixtures("without_kedro_datasets")
 def test_get_type_is_a_dotted_path_and_builds_nothing(built: list[str]) -> None:
     catalog = DataCatalog.from_config(
         {

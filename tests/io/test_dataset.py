@@ -318,6 +318,9 @@ def test_versions_are_given_to_a_class_that_always_has_them() -> None:
     assert built.version == ("l", "s")
 
 
+NEEDS = " Types of kedro-datasets need that package"
+
+
 class Picky(AbstractDataset[Any, Any]):
     def __init__(self, size: int, credentials: Any = None, **rest: Any) -> None:
         if size < 0:
@@ -338,19 +341,18 @@ class Picky(AbstractDataset[Any, Any]):
         ({"type": dict}, "dataset 'x': type <class 'dict'> is no dataset class; extend AbstractDataset"),
         (
             {"type": "json.JSONDataste"},
-            "dataset 'x': type 'json.JSONDataste' cannot be imported "
-            "(module 'json' has no attribute 'JSONDataste'); did you mean 'json.JSONDataset'?",
+            "dataset 'x': type 'json.JSONDataste' is not known; did you mean 'json.JSONDataset'?",
         ),
         (
             {"type": "no_such_module.Thing"},
-            "dataset 'x': type 'no_such_module.Thing' cannot be imported (No module named 'no_such_module')",
+            "dataset 'x': type 'no_such_module.Thing' is not known; is its package installed?" + NEEDS,
         ),
-        ({"type": "Storage"}, "dataset 'x': type 'Storage' is no known name and no dotted path"),
+        ({"type": "Storage"}, "dataset 'x': type 'Storage' is not known; name a class by its dotted path"),
         (
             {"type": ".relative.Thing"},
-            "dataset 'x': type '.relative.Thing' is no known name and no dotted path",
+            "dataset 'x': type '.relative.Thing' is not known; is its package installed?" + NEEDS,
         ),
-        ({"type": "ending."}, "dataset 'x': type 'ending.' is no known name and no dotted path"),
+        ({"type": "ending."}, "dataset 'x': type 'ending.' is not known; is its package installed?" + NEEDS),
         (
             {"type": "json.JSONDataset", "filepth": "a", "load_args": {}},
             "dataset 'x' of type JSONDataset: 'filepth' is no argument; did you mean 'filepath'?; "
@@ -370,6 +372,7 @@ class Picky(AbstractDataset[Any, Any]):
         ({"type": Picky, "size": 0}, "dataset 'x': size 0 is not allowed"),
     ],
 )
+@pytest.mark.usefixtures("without_kedro_datasets")
 def test_a_wrong_entry_is_refused_with_the_remedy(config: dict[str, Any], text: str) -> None:
     with pytest.raises(DatasetError) as caught:
         AbstractDataset.from_config("x", config)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from incremental.errors import DatasetError
-from incremental.io.catalog import types
-from incremental.io.catalog.types import builtin_type, find_class, unknown_arguments
+from incremental.io.catalog.layouts import OURS, Layout
+from incremental.io.catalog.types import PACKAGES_OF_KEDRO, Types, find_class
 from incremental.io.files.formats import JSONDataset
 from incremental.io.memory import MemoryDataset
 
@@ -64,6 +64,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "message"), REFUSED)
+@pytest.mark.usefixtures("without_kedro_datasets")
 def test_a_type_that_names_no_dataset_is_refused(kind: object, message: str) -> None:
     with pytest.raises(DatasetError) as caught:
         find_class(kind)
@@ -90,42 +91,44 @@ def test_a_module_in_a_package_that_is_a_module_is_not_there(modules: Path) -> N
         find_class("shop.desk.Till")
 
 
-def test_a_short_name_is_that_of_kedro_datasets_only_with_arguments_that_are_not_ours(modules: Path) -> None:
+def test_a_short_name_is_that_of_the_first_package_that_has_it(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kedro_datasets"]:
+        monkeypatch.delitem(sys.modules, name)
     package = modules / "kedro_datasets"
     package.joinpath("json").mkdir(parents=True)
     package.joinpath("__init__.py").touch()
     package.joinpath("json", "__init__.py").write_text(
         "class JSONDataset:\n    def load(self): ...\n    def save(self, data): ...\n"
     )
-    assert find_class("json.JSONDataset", {"type", "filepath"}) is JSONDataset
-    assert find_class("json.JSONDataset", {"type", "filepath", "dialect"}).__module__ == "kedro_datasets.json"
-    assert find_class("kedro_datasets.json.JSONDataset", {"type"}).__module__ == "kedro_datasets.json"
-    assert find_class("MemoryDataset", {"type", "dialect"}) is MemoryDataset
+    assert find_class("json.JSONDataset") is JSONDataset
+    assert Types(PACKAGES_OF_KEDRO).find("json.JSONDataset").__module__ == "kedro_datasets.json"
+    assert find_class("kedro_datasets.json.JSONDataset").__module__ == "kedro_datasets.json"
     with pytest.raises(DatasetError) as caught:
         find_class("qwertz.Uiop")
     assert str(caught.value) == "type 'qwertz.Uiop' is not known; is its package installed?"
 
 
 def test_our_own_types_are_told_from_others_without_importing_them() -> None:
-    path = "incremental.io.files.formats.CSVDataset"
-    assert builtin_type("pandas.CSVDataset", {"type", "filepath"}) == path
-    assert builtin_type(path, {"type"}) == path
-    assert builtin_type("pandas.CSVDataset", {"type", "dialect"}) == path  # kedro-datasets is not installed
-    assert builtin_type("my.Dataset", {"type"}) is None
-    assert builtin_type(JSONDataset, {"type"}) is None
+    ours, path = Types().ours, "incremental.io.files.formats.CSVDataset"
+    assert ours("pandas.CSVDataset") == path
+    assert ours(path) == path
+    assert ours("my.Dataset") is None
+    assert ours(JSONDataset) is None
+    assert Types(PACKAGES_OF_KEDRO).ours("pandas.CSVDataset") is None
 
 
 def test_arguments_that_ours_does_not_take_are_named_with_the_nearest_one() -> None:
-    path = "incremental.io.files.formats.JSONDataset"
-    assert unknown_arguments(path, {"type", "filepath", "versioned"}) == []
-    assert unknown_arguments(path, {"filepat": 1}.keys()) == [
-        "'filepat' is no argument; did you mean 'filepath'?"
-    ]
-    assert unknown_arguments(path, {7: 1}.keys()) == ["7 is no argument"]
+    refused = Types().refused
+    assert refused("json.JSONDataset", {"type", "filepath", "versioned", "validator"}) == []
+    assert refused("json.JSONDataset", {"filepat"}) == ["'filepat' is no argument; did you mean 'filepath'?"]
+    assert refused("incremental.io.files.formats.JSONDataset", {7: 1}.keys()) == ["7 is no argument"]
+    assert refused("my.Dataset", {"filepat"}) == []
+    assert refused(JSONDataset, {"filepat"}) == []
 
 
-def test_every_file_type_has_a_filepath_and_only_parquet_reads_folders() -> None:
-    assert [path.rpartition(".")[2] for path, folders in types.FILE_TYPES.items() if folders] == [
-        "ParquetDataset"
-    ]
-    assert len(types.FILE_TYPES) == 6
+def test_of_our_file_types_only_parquet_reads_folders() -> None:
+    short = {path.rpartition(".")[2]: layout for path, layout in OURS.items()}
+    assert [name for name, layout in short.items() if layout is Layout.FILE_OR_FOLDER] == ["ParquetDataset"]
+    assert sum(layout is Layout.FILE for layout in short.values()) == 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.capabilities import config_of
 from incremental.io.catalog.failures import cause_of, failure
-from incremental.io.catalog.types import find_class
 from incremental.io.dataset import AbstractDataset
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def build(
     """
     config = resolver.with_credentials(name, entry)
     try:
-        config["type"] = find_class(entry.get("type"), entry.keys())
+        config["type"] = resolver.types.find(entry.get("type"))
         return AbstractDataset.from_config(name, config, load_version, save_version)
     except DatasetError as error:
         raise _misconfigured(resolver, name, error) from cause_of(error)
@@ -38,19 +38,20 @@ def build(
 def class_of(resolver: CatalogConfigResolver, name: str, entry: Mapping[str, Any]) -> type[Any]:
     """Return the class that an entry names. Raises DatasetError."""
     try:
-        return find_class(entry.get("type"), entry.keys())
+        return resolver.types.find(entry.get("type"))
     except DatasetError as error:
         raise _misconfigured(resolver, name, error) from cause_of(error)
 
 
 def copy_at_version(dataset: Any, name: str, version: str, save_version: str | None) -> Any:
     """Return a dataset like one that was made by hand, but that reads this version. Raises DatasetError."""
-    if not hasattr(dataset, "to_config"):
+    config = config_of(dataset)
+    if config is None:
         raise DatasetError(
             f"dataset {name!r} cannot be read at version {version!r}: {type(dataset).__qualname__} has no "
             "'to_config' to make another one from"
         )
-    return AbstractDataset.from_config(name, dataset.to_config(), version, save_version)
+    return AbstractDataset.from_config(name, config, version, save_version)
 
 
 def _misconfigured(resolver: CatalogConfigResolver, name: str, error: DatasetError) -> DatasetError:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BASE_OF_KEDRO = "kedro.io.core"
+_CACHED_OF_KEDRO = "kedro.io.cached_dataset"
 
 
 def is_dataset(value: Any) -> bool:
@@ -23,13 +24,25 @@ def is_dataset(value: Any) -> bool:
     return not isinstance(value, type) and hasattr(value, "load") and hasattr(value, "save")
 
 
+def stored(dataset: Any) -> Any:
+    """Return what stores the data: what a CachedDataset of Kedro's wraps, or the dataset itself.
+
+    Kedro's calls itself ephemeral, so that what it has on disk would be made again.
+    """
+    while any(each.__module__ == _CACHED_OF_KEDRO for each in type(dataset).__mro__):
+        dataset = getattr(dataset, "_dataset")  # noqa: B009 - Kedro has no public name for it
+    return dataset
+
+
 def is_ephemeral(dataset: Any) -> bool:
     """Whether it lives in memory only."""
+    dataset = stored(dataset)
     return bool(getattr(dataset, "ephemeral", getattr(dataset, "_EPHEMERAL", False)))
 
 
 def can_test_existence(dataset: Any) -> bool:
     """Whether ``exists()`` means anything: Kedro's base class has one that always says no."""
+    dataset = stored(dataset)
     answer = getattr(dataset, "can_test_existence", None)
     if answer is not None:
         return bool(answer)
@@ -37,6 +50,23 @@ def can_test_existence(dataset: Any) -> bool:
     if test is not None:
         return bool(getattr(test, "__module__", None) != _BASE_OF_KEDRO)
     return hasattr(dataset, "exists")
+
+
+def is_confirmed(dataset: Any, location: str) -> bool:
+    """Whether a dataset with a checkpoint has data, all of it confirmed: its ``exists()`` says no then."""
+    if not hasattr(dataset, "confirm"):
+        return False
+    answer = getattr(dataset, "is_confirmed", None)
+    if answer is not None:
+        return bool(answer)
+    if "://" in location:
+        storage = getattr(dataset, "_filesystem", None)
+        return storage is not None and bool(storage.exists(location))
+    try:
+        with os.scandir(location) as found:
+            return next(found, None) is not None
+    except OSError:
+        return False
 
 
 def is_half(dataset: Any) -> bool:
@@ -55,8 +85,24 @@ def has_versions(dataset: Any, entry: Mapping[str, Any] | None) -> bool:
         return True
 
 
+def pinned_versions(dataset: Any) -> tuple[str | None, str | None]:
+    """Return the version that a dataset was told to load, and the one to save; None each for none."""
+    version = getattr(dataset, "version", None) or getattr(stored(dataset), "_version", None)
+    if not isinstance(version, tuple):
+        return None, None
+    return getattr(version, "load", None), getattr(version, "save", None)
+
+
+def config_of(dataset: Any) -> dict[str, Any] | None:
+    """Return the entry that a dataset can be built of again; None for one that cannot tell."""
+    tell = getattr(dataset, "to_config", None) or getattr(dataset, "_init_config", None)
+    found: dict[str, Any] | None = None if tell is None else tell()
+    return found
+
+
 def location_of(dataset: Any) -> str | None:
     """Return the absolute path or the URL of a dataset; None when it has none."""
+    dataset = stored(dataset)
     if isinstance(dataset, AbstractDataset):
         return dataset.location
     location = getattr(dataset, "location", None)

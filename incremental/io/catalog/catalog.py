@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from incremental.errors import DatasetError, DatasetNotFoundError, VersionNotFoundError, did_you_mean
-from incremental.io.catalog.building import build, class_of, copy_at_version
-from incremental.io.catalog.capabilities import has_versions, is_dataset
-from incremental.io.catalog.editions import Editions
-from incremental.io.catalog.failures import cause_of, failure
-from incremental.io.catalog.parameters import Parameters
-from incremental.io.catalog.resolver import CatalogConfigResolver, Origin
-from incremental.io.dataset import ChunkStage, Staged, Version
-from incremental.io.memory import MemoryDataset
+from incremental.errors import DatasetNotFoundError, did_you_mean
+from incremental.io.catalog.capabilities import has_versions
+from incremental.io.catalog.holdings import Holdings
+from incremental.io.catalog.resolver import RUNTIME_PATTERNS, CatalogConfigResolver, Origin
+from incremental.io.catalog.types import PACKAGES
+from incremental.io.dataset import Version
 from incremental.pipeline.transcoding import is_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from incremental.io.validation.specs import ValidatorSpec
 
 logger = logging.getLogger(__name__)
 
 
-class DataCatalog(Mapping[str, Any]):
+class DataCatalog(Holdings):
     """The datasets of a project by name.
 
     Entries and patterns are kept as configuration; a dataset is built when it is loaded, saved or
@@ -37,9 +34,15 @@ class DataCatalog(Mapping[str, Any]):
         config_resolver: entries and patterns.
         load_versions: the version to load, by name, in place of the latest.
         save_version: the version under which versioned datasets are saved.
+        validation_enabled: whether loads and saves apply the validators that entries declare.
         parameters: the tree that ``params:`` names are looked up in.
         durable: whether what is saved survives a power cut, not only the death of the process.
+
+    Raises:
+        VersionAlreadyExistsError: datasets that save different versions.
     """
+
+    default_runtime_patterns: ClassVar[Mapping[str, Any]] = RUNTIME_PATTERNS
 
     def __init__(
         self,
@@ -47,26 +50,20 @@ class DataCatalog(Mapping[str, Any]):
         config_resolver: CatalogConfigResolver | None = None,
         load_versions: Mapping[str, str] | None = None,
         save_version: str | None = None,
+        validation_enabled: bool = True,
         *,
         parameters: Mapping[str, Any] | None = None,
         durable: bool = True,
     ) -> None:
-        self.config_resolver = config_resolver or CatalogConfigResolver()
-        self.load_versions = {name: pin for name, pin in (load_versions or {}).items() if pin is not None}
-        self.save_version = save_version
-        self.durable = durable
-        self.ledger: Any = None
-        """Where a runner without a project keeps its ledger, so that it lives as long as the catalog."""
-        self._parameters = Parameters(parameters) if parameters is not None else None
-        self._datasets: dict[str, Any] = {}
-        self._added: set[str] = set()  # datasets that are there as objects, whatever the configuration says
-        self._editions = Editions(self._copy_at)
-        self._saved: dict[str, str] = {}  # the version that was saved last
-        self._lock = threading.RLock()
+        resolver = config_resolver or CatalogConfigResolver(
+            default_runtime_patterns=self.default_runtime_patterns
+        )
+        super().__init__(resolver, load_versions, save_version, parameters, durable)
+        self.validation_enabled = validation_enabled
         for name, dataset in (datasets or {}).items():
             self._add(name, dataset)
         self._check_load_versions()
-        for name in self._added & self.load_versions.keys():
+        for name in self._added & (load_versions or {}).keys():
             if has_versions(self._datasets[name], self.entry(name)):
                 self._datasets[name] = self._copy_at(name, self._datasets[name], self.load_versions[name])
 
@@ -77,22 +74,36 @@ class DataCatalog(Mapping[str, Any]):
         credentials: Mapping[str, Any] | None = None,
         load_versions: Mapping[str, str] | None = None,
         save_version: str | None = None,
+        validation_enabled: bool = True,
         *,
         parameters: Mapping[str, Any] | None = None,
         origin: Origin | None = None,
         durable: bool = True,
+        packages: Sequence[str] = PACKAGES,
     ) -> DataCatalog:
         """Make a catalog from configuration, as ``catalog.yml`` and ``credentials.yml`` have it.
 
         Args:
-            origin: tells where an entry stands, for messages; the others are those of the class.
+            origin: tells where an entry stands, for messages.
+            packages: where short types are looked up, in this order; ``PACKAGES_OF_KEDRO`` is Kedro's.
+                The others are those of the class.
 
         Raises:
             DatasetError: an entry is no mapping, has no ``type``, or is a pattern that cannot be.
             DatasetNotFoundError: ``load_versions`` names what is not in the catalog.
         """
-        resolver = CatalogConfigResolver(catalog, credentials, origin)
-        return cls(None, resolver, load_versions, save_version, parameters=parameters, durable=durable)
+        resolver = CatalogConfigResolver(
+            catalog, credentials, cls.default_runtime_patterns, origin=origin, packages=packages
+        )
+        return cls(
+            None,
+            resolver,
+            load_versions,
+            save_version,
+            validation_enabled,
+            parameters=parameters,
+            durable=durable,
+        )
 
     # -- a mapping
 
@@ -110,6 +121,7 @@ class DataCatalog(Mapping[str, Any]):
                 self.load_versions.pop(name, None)
                 self._saved.pop(name, None)
                 self._editions.forget(name)
+                self._gate.drop(name)
             self._add(name, dataset)
 
     def __contains__(self, name: object) -> bool:
@@ -139,11 +151,17 @@ class DataCatalog(Mapping[str, Any]):
     def __repr__(self) -> str:
         return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_lock": None, "_editions": None, "ledger": None}
+    def keys(self) -> list[str]:  # type: ignore[override]  # as Kedro has it: callers index it
+        """Return the names that stand in the catalog: parameters too, patterns not."""
+        return list(self)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.RLock(), _editions=Editions(self._copy_at))
+    def values(self) -> list[Any]:  # type: ignore[override]  # as Kedro has it
+        """Return all datasets, each built for that."""
+        return [self[name] for name in self]
+
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override]  # as Kedro has it
+        """Return all names with their datasets, each built for that."""
+        return [(name, self[name]) for name in self]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -155,7 +173,8 @@ class DataCatalog(Mapping[str, Any]):
 
         Args:
             key: the name.
-            fallback_to_runtime_pattern: add a dataset in memory for a name that nothing matches.
+            fallback_to_runtime_pattern: add what the runtime pattern says, a dataset in memory unless the
+                catalog has another, for a name that nothing matches.
             version: the version to load, for this one use; the catalog's own dataset is left alone.
         """
         dataset = self._datasets.get(key)
@@ -173,7 +192,7 @@ class DataCatalog(Mapping[str, Any]):
 
         Raises:
             DatasetNotFoundError: the catalog has no such name.
-            DatasetError: it cannot be loaded.
+            DatasetError: it cannot be loaded, or is not valid.
         """
         if self._parameters is not None and is_parameter(name) and name not in self._datasets:
             try:
@@ -184,17 +203,19 @@ class DataCatalog(Mapping[str, Any]):
         dataset = self.get(name, version=version)
         if dataset is None:
             raise self._not_found(name)
-        return self._calling(name, "load it", dataset.load)
+        return self.checked(name, self._calling(name, "load it", dataset.load), "load")
 
     def save(self, name: str, data: Any) -> None:
         """Save data to a dataset.
 
         Raises:
             DatasetNotFoundError: the catalog has no such name.
-            DatasetError: it cannot be saved; what was there before is still there.
+            DatasetError: it is not valid, or cannot be saved; what was there before is still there.
         """
         dataset = self[name]
-        self._calling(name, "save it", dataset.save, data)
+        data = self.checked(name, data, "save")
+        with self._saving(name):
+            self._calling(name, "save it", dataset.save, data)
 
     def exists(self, name: str) -> bool:
         """Whether there is data to load; False for a name that the catalog does not have."""
@@ -213,19 +234,7 @@ class DataCatalog(Mapping[str, Any]):
             release = getattr(dataset, "release", None)
             if release is not None:
                 self._calling(name, "release it", release)
-
-    def confirm(self, name: str) -> None:
-        """Confirm a dataset that keeps a checkpoint.
-
-        Raises:
-            DatasetError: it has no ``confirm``.
-        """
-        dataset = self[name]
-        if not hasattr(dataset, "confirm"):
-            raise DatasetError(
-                f"dataset {name!r} cannot be confirmed: {type(dataset).__name__} has no 'confirm'"
-            )
-        self._calling(name, "confirm it", dataset.confirm)
+        self._gate.forget_saved(name)
 
     def filter(
         self,
@@ -250,7 +259,17 @@ class DataCatalog(Mapping[str, Any]):
 
     def list_patterns(self) -> list[str]:
         """Return the name patterns, in the order in which they are tried."""
-        return self.config_resolver.list_patterns()
+        return self.config_resolver.user_patterns()
+
+    @property
+    def validator_specs(self) -> dict[str, ValidatorSpec]:
+        """What validators are declared, by name; those of patterns once the dataset was used."""
+        return self._gate.specs
+
+    @property
+    def validators(self) -> dict[str, Any]:
+        """The same as configuration."""
+        return {name: spec.to_config() for name, spec in self._gate.specs.items()}
 
     def to_config(
         self,
@@ -264,130 +283,6 @@ class DataCatalog(Mapping[str, Any]):
         entries, credentials = export(self)
         versions = {name: self.load_versions.get(name) for name in entries if not name.count("{")}
         return entries, credentials, versions, self.save_version
-
-    # -- what the engine asks
-
-    def built(self, name: str) -> Any:
-        """Return a dataset only if it has been built or added, else None."""
-        return self._datasets.get(name)
-
-    def entry(self, name: str) -> dict[str, Any] | None:
-        """Return the configuration of a dataset, patterns filled in; None for objects and unknown names."""
-        return None if name in self._added else self.config_resolver.entry(name)
-
-    def has_parameter(self, name: str) -> bool:
-        """Whether a parameter of this name can be loaded."""
-        return name in self
-
-    def can_stage(self, name: str) -> bool:
-        """Whether a save can be written whole before it is visible."""
-        return bool(getattr(self[name], "can_stage", False))
-
-    def stage(self, name: str, data: Any) -> Staged:
-        """Write data whole but not yet visible; for datasets that ``can_stage``."""
-        staged: Staged = self._staging(name, self[name].stage, data)
-        return staged
-
-    def stage_chunks(self, name: str) -> ChunkStage[Any]:
-        """Begin an output that arrives in pieces; for datasets that ``can_stage``."""
-        stage: ChunkStage[Any] = self._staging(name, self[name].stage_chunks)
-        return stage
-
-    def reset(self, name: str) -> None:
-        """Let a dataset that appends start anew, where it offers ``reset``."""
-        reset = getattr(self[name], "reset", None)
-        if reset is not None:
-            self._calling(name, "reset it", reset)
-
-    def note_saved(self, name: str) -> str | None:
-        """Return the version that was just saved, and remember it; None for a dataset without versions."""
-        resolve = getattr(self[name], "resolve_save_version", None)
-        if resolve is None:
-            return None
-        version: str | None = self._calling(name, "tell its version", resolve)
-        if version is not None:
-            self._saved[name] = version
-        return version
-
-    def version_read(self, name: str) -> str | None:
-        """Return the version that a load reads; None for a dataset without versions, or with none yet."""
-        resolve = getattr(self[name], "resolve_load_version", None)
-        if resolve is None:
-            return None
-        try:
-            version: str | None = self._calling(name, "find its version", resolve)
-        except VersionNotFoundError:
-            return None
-        return version
-
-    # -- building
-
-    def _add(self, name: str, dataset: Any) -> None:
-        self._datasets[name] = dataset if is_dataset(dataset) else MemoryDataset(dataset)
-        self._added.add(name)
-
-    def _built_once(self, name: str, else_in_memory: bool) -> Any:
-        with self._lock:
-            dataset = self._datasets.get(name)
-            if dataset is None:
-                dataset = self._build(name)
-            if dataset is None and else_in_memory:
-                dataset = MemoryDataset()
-            if dataset is not None:
-                self._datasets[name] = dataset
-        return dataset
-
-    def _build(self, name: str) -> Any:
-        entry = self.entry(name)
-        if entry is not None:
-            return self._construct(name, entry, self.load_versions.get(name))
-        if self._parameters is not None and name in self._parameters:
-            return MemoryDataset(self._parameters[name], copy_mode="deepcopy")
-        return None
-
-    def _at_version(self, name: str, dataset: Any, version: str) -> Any:
-        """Return a dataset that reads one version; the very same one where it has none, or reads that one."""
-        if not has_versions(dataset, self.entry(name)) or self.load_versions.get(name) == version:
-            return dataset
-        if self._saved.get(name) == version and self.version_read(name) == version:
-            return dataset  # what it has in its cache need not be read again
-        return self._editions.at(name, dataset, version)
-
-    def _copy_at(self, name: str, dataset: Any, version: str) -> Any:
-        entry = self.entry(name)
-        if entry is not None:
-            return self._construct(name, entry, version)
-        return copy_at_version(dataset, name, version, self.save_version)
-
-    def _construct(self, name: str, entry: Mapping[str, Any], load_version: str | None) -> Any:
-        dataset = build(self.config_resolver, name, entry, load_version, self.save_version)
-        if not self.durable and hasattr(dataset, "durable"):
-            dataset.durable = False
-        return dataset
-
-    def _type(self, name: str) -> type[Any] | None:
-        if name in self._datasets:
-            return type(self._datasets[name])
-        entry = self.entry(name)
-        if entry is not None:
-            return class_of(self.config_resolver, name, entry)
-        return MemoryDataset if name in self else None
-
-    def _calling(self, name: str, action: str, verb: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a dataset's method; its error comes out as one DatasetError with the name in it."""
-        try:
-            return verb(*arguments)
-        except Exception as error:
-            found = failure(name, action, error, self.config_resolver.redactor(name))
-            if found is error:
-                raise
-            raise found from cause_of(error)
-
-    def _staging(self, name: str, verb: Callable[..., Any], *arguments: Any) -> Any:
-        staged = self._calling(name, "save it", verb, *arguments)
-        if staged is None:
-            raise DatasetError(f"dataset {name!r} cannot be saved: it said that it can stage, and did not")
-        return staged
 
     def _not_found(self, name: str) -> DatasetNotFoundError:
         kind, place = ("parameter", "the parameters") if is_parameter(name) else ("dataset", "the catalog")

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from incremental.io.catalog.capabilities import is_ephemeral
+from incremental.io.catalog.capabilities import config_of, is_ephemeral
 from incremental.io.catalog.resolver import CREDENTIALS, TYPE
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _entry_of(catalog: DataCatalog, name: str) -> Mapping[str, Any] | None:
     if dataset is not None and is_ephemeral(dataset):
         return None
     if entry is None:
-        return dataset.to_config() if hasattr(dataset, "to_config") else None
+        return None if dataset is None else config_of(dataset)
     return None if str(entry[TYPE]).endswith("MemoryDataset") else entry
 
 

@@ -26,12 +26,15 @@ class MemberSearch:
 
     suffix: str
     load_args: Mapping[str, Any]
+    beside: str | None = None
+    """What else says that there were some: the name of the file with the checkpoint."""
 
     def answer(self, storage: Storage, path: str) -> State:
         """Tell whether a folder has any, and whether all that belong together are there."""
         from incremental.io.files.members import is_begun, member_names
 
-        if next(member_names(storage, path, self.suffix, self.load_args), None) is None:
+        is_empty = next(member_names(storage, path, self.suffix, self.load_args), None) is None
+        if is_empty and (self.beside is None or not storage.exists(f"{path}/{self.beside}")):
             return State.ABSENT
         return State.INCOMPLETE if is_begun(storage, path) else State.PRESENT
 
@@ -102,6 +105,9 @@ def answer_local(folder: str, questions: list[Question], answers: Answers) -> No
         for question in questions:
             if question.versioned:
                 answers.note_version(question, _whole_version(storage, folder, question))
+                marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # it writes in place
+                if marked and answers.states[question.name] is State.PRESENT:
+                    answers.states[question.name] = State.INCOMPLETE
 
 
 def answer_remote(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.catalog.patterns import Pattern, Patterns, is_pattern
+from incremental.io.catalog.types import PACKAGES, Types
+from incremental.io.validation.specs import VALIDATOR
 from incremental.pipeline.transcoding import is_parameter
 from incremental.secrets import Redactor, without_references
 
@@ -15,19 +18,26 @@ Origin = Callable[[str], str]
 
 CREDENTIALS = "credentials"
 TYPE = "type"
+_IN_MEMORY = ("MemoryDataset", "SharedMemoryDataset")
+
+
+RUNTIME_PATTERNS: Mapping[str, Any] = MappingProxyType({"{default}": {TYPE: "MemoryDataset"}})
+"""What a name is that no entry and no pattern of the user matches."""
 
 
 class CatalogConfigResolver:
     """The entries of a catalog by name, with the precedence that Kedro has.
 
-    An explicit entry first, then the most specific pattern, then the catch-all pattern of the user.
-    Names that nothing matches live in memory; the runner sees to that. A pattern never stands for a
-    parameter. Nothing in here changes, so that several catalogs may share one.
+    An explicit entry first, then the most specific pattern, then the catch-all pattern of the user, then
+    the runtime pattern, which by default means memory. A pattern never stands for a parameter. Nothing in
+    here changes but what is taken out of ``config``, so that several catalogs may share one.
 
     Args:
         config: entry by name or pattern; names that begin with ``_`` are templates and no entries.
         credentials: credentials by name, that entries refer to.
+        default_runtime_patterns: what names are that are not in the catalog.
         origin: tells where an entry stands, for messages.
+        packages: where short types are looked up, in this order.
 
     Raises:
         DatasetError: entries that are no mappings, have no type, or patterns that cannot be; all at once.
@@ -37,13 +47,23 @@ class CatalogConfigResolver:
         self,
         config: Mapping[str, Any] | None = None,
         credentials: Mapping[str, Any] | None = None,
+        default_runtime_patterns: Mapping[str, Any] | None = None,
+        *,
         origin: Origin | None = None,
+        packages: Sequence[str] = PACKAGES,
     ) -> None:
+        self.types = Types(packages)
         self._credentials = credentials or {}
         self._origin = origin
         self._entries: dict[str, dict[str, Any]] = {}
         self._resolved: dict[str, dict[str, Any]] = {}
         self._patterns = Patterns()
+        self._runtime = Patterns()
+        self.has_own_defaults = False
+        """Whether names that are not in the catalog have another dataset than a plain one in memory."""
+        self.validated: list[str] = []
+        """The explicit names whose entries declare a validator."""
+        self.has_validators = False
         patterns: list[Pattern] = []
         faults: list[str] = []
         for name, entry in (config or {}).items():
@@ -53,12 +73,24 @@ class CatalogConfigResolver:
                 self._entries[name] = entry
             else:
                 self._take_rare(name, entry, patterns, faults)
+        self.validated = [name for name, entry in self._entries.items() if VALIDATOR in entry]
+        self.has_validators = bool(self.validated) or any(VALIDATOR in each.config for each in patterns)
         try:
             self._patterns = Patterns(patterns)
+            self._take_runtime(
+                RUNTIME_PATTERNS if default_runtime_patterns is None else default_runtime_patterns
+            )
         except DatasetError as error:
             faults.append(str(error))
         if faults:
             raise DatasetError("\n".join(faults))
+
+    def _take_runtime(self, patterns: Mapping[str, Any]) -> None:
+        self._runtime = Patterns(Pattern(text, entry) for text, entry in patterns.items())
+        self.has_own_defaults = any(
+            entry.keys() != {TYPE} or str(entry[TYPE]).rpartition(".")[2] not in _IN_MEMORY
+            for entry in patterns.values()
+        )
 
     def _take_rare(self, name: Any, entry: Any, patterns: list[Pattern], faults: list[str]) -> None:
         """Take an entry that is a pattern, another kind of mapping, or wrong."""
@@ -93,6 +125,55 @@ class CatalogConfigResolver:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_origin": None}  # belongs to a configuration loader, which stays behind
 
+    # -- as Kedro has it
+
+    @property
+    def config(self) -> dict[str, dict[str, Any]]:
+        """The explicit entries by name, with the credentials that they refer to."""
+        return {name: self.with_credentials(name, entry) for name, entry in self._entries.items()}
+
+    @staticmethod
+    def is_pattern(pattern: str) -> bool:
+        """Whether a catalog key stands for many names."""
+        return is_pattern(pattern)
+
+    def list_patterns(self) -> list[str]:
+        """Return all patterns, in the order in which they are tried; those for names at run time last."""
+        patterns = [pattern.text for pattern in (*self._patterns, *self._runtime)]
+        return list(dict.fromkeys(patterns))
+
+    def match_dataset_pattern(self, ds_name: str) -> str | None:
+        """Return the most specific pattern that stands for a name; a catch-all is none."""
+        pattern = self._match(ds_name)
+        return pattern.text if pattern is not None and pattern.specificity else None
+
+    def match_user_catch_all_pattern(self, ds_name: str) -> str | None:
+        """Return the pattern of the user that stands for every name, if it stands for this one."""
+        if is_parameter(ds_name):
+            return None
+        found = (each for each in self._patterns if not each.specificity and each.matches(ds_name))
+        return next((pattern.text for pattern in found), None)
+
+    def match_runtime_pattern(self, ds_name: str) -> str:
+        """Return the pattern for names that are not in the catalog. Raises DatasetError if there is none."""
+        pattern = self._runtime.match(ds_name)
+        if pattern is None:
+            raise DatasetError(
+                f"no runtime pattern stands for dataset {ds_name!r}; add '{{default}}' to them"
+            )
+        return pattern.text
+
+    def resolve_pattern(self, ds_name: str) -> dict[str, Any]:
+        """Return the entry of a name, placeholders filled in, with the credentials that it refers to.
+
+        Raises:
+            DatasetError: its credentials are not configured, or the name leads a path out of its folder.
+        """
+        entry = self.entry(ds_name)
+        return self.with_credentials(ds_name, self.default_entry(ds_name) if entry is None else entry)
+
+    # -- what the catalog asks
+
     @property
     def credentials(self) -> Mapping[str, Any]:
         """The credentials by name, in the clear."""
@@ -118,8 +199,14 @@ class CatalogConfigResolver:
         pattern = self._match(name)
         return None if pattern is None else pattern.text
 
-    def list_patterns(self) -> list[str]:
-        """Return all patterns, in the order in which they are tried."""
+    def default_entry(self, name: str) -> dict[str, Any]:
+        """Return the entry, by a runtime pattern, of a name that nothing else has. Raises DatasetError."""
+        text = self.match_runtime_pattern(name)
+        found: dict[str, Any] = next(each for each in self._runtime if each.text == text).resolve(name)
+        return found
+
+    def user_patterns(self) -> list[str]:
+        """Return the patterns of the configuration, in the order in which they are tried."""
         return [pattern.text for pattern in self._patterns]
 
     def pattern_configs(self) -> dict[str, Any]:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
-from incremental.io.catalog.capabilities import can_test_existence, is_ephemeral, is_half, location_of
+from incremental.io.catalog.capabilities import (
+    can_test_existence,
+    is_confirmed,
+    is_ephemeral,
+    is_half,
+    location_of,
+)
+from incremental.io.catalog.layouts import FILES, FOLDERS, Layout, checkpoint_name, wrapped
 from incremental.io.catalog.listing import (
     Answers,
     Folder,
@@ -18,9 +25,7 @@ from incremental.io.catalog.listing import (
     answer_remote,
 )
 from incremental.io.catalog.markers import is_marked
-from incremental.io.catalog.types import FILE_TYPES, builtin_type, unknown_arguments
 from incremental.io.dataset import explain
-from incremental.io.files.registry import SHORT_NAMES
 from incremental.io.files.storage import storage_for
 from incremental.pipeline.transcoding import is_parameter
 from incremental.planner.facts import Facts, State
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from incremental.io.catalog.catalog import DataCatalog
+    from incremental.io.catalog.types import Types
 
 
 _MOST_NAMED = 3
@@ -38,8 +44,9 @@ _MOST_NAMED = 3
 def survey(catalog: DataCatalog, names: Iterable[str]) -> Facts:
     """Return the state of each dataset, asking each location once.
 
-    A dataset of a built-in type is not built for this: its entry says where it lives. Any other is
-    built and asked with ``exists()``. A mark beside the data says that a save began and never ended.
+    A dataset of a built-in type, or of kedro-datasets where its class is known to be one of plain files,
+    is neither built nor imported for this: its entry says where it lives. Any other is built and asked
+    with ``exists()``. A mark beside the data says that a save began and never ended.
 
     Args:
         catalog: where the names are looked up.
@@ -75,8 +82,12 @@ class Survey:
     faults: list[str] = field(default_factory=list)
     local: defaultdict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     remote: dict[tuple[str, str], Folder] = field(default_factory=dict)
+    types: Types = field(init=False)
     others: list[tuple[str, Any]] = field(default_factory=list)
     """The datasets that are asked themselves."""
+
+    def __post_init__(self) -> None:
+        self.types = self.catalog.config_resolver.types
 
     def answer(self) -> Facts:
         """Ask everything and return what is there. Raises DatasetError: all faults at once."""
@@ -108,16 +119,30 @@ class Survey:
             return
         entry = self.catalog.entry(name)
         if entry is None:
-            return  # in memory, unknown to the catalog
-        kind = builtin_type(entry["type"], entry.keys())
-        if kind is not None and kind in FILE_TYPES:
-            self._take_file(name, entry, kind)
-        elif kind == SHORT_NAMES["partitions.PartitionedDataset"]:
-            self._take_folder(name, entry, kind)
-        elif kind == SHORT_NAMES["MemoryDataset"] and "data" not in entry:
-            self.answers.states[name] = State.EPHEMERAL
-        else:
+            self._take_unnamed(name)
+        elif not self._take_entry(name, entry):
             self._take_other(name, self.catalog[name])
+
+    def _take_entry(self, name: str, entry: Mapping[str, Any]) -> bool:
+        """Note what the entry itself says of where a dataset is; False where it does not tell."""
+        layout = self.types.layout(entry["type"])
+        if layout in FILES:
+            self._take_file(name, entry, layout is Layout.FILE_OR_FOLDER)
+        elif layout in FOLDERS:
+            self._take_folder(name, entry, layout is Layout.CHECKPOINTED)
+        elif layout is Layout.MEMORY and "data" not in entry:
+            self.answers.states[name] = State.EPHEMERAL
+        elif layout is Layout.CACHED and (inner := wrapped(entry)) is not None:
+            self._check_arguments(name, entry)
+            return self._take_entry(name, inner)
+        else:
+            return False
+        return True
+
+    def _take_unnamed(self, name: str) -> None:
+        """Take a name that is not in the catalog: it lives in memory, unless the catalog has it otherwise."""
+        if self.catalog.config_resolver.has_own_defaults:
+            self._take_other(name, self.catalog.get(name, fallback_to_runtime_pattern=True))
 
     def _ask_folders(self) -> None:
         """List each folder once and answer the questions about it."""
@@ -141,19 +166,24 @@ class Survey:
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
 
-    def _take_folder(self, name: str, entry: Mapping[str, Any], kind: str) -> None:
-        path = self._path_in(name, entry, kind, "path")
+    def _take_folder(self, name: str, entry: Mapping[str, Any], has_checkpoint: bool) -> None:
+        path = self._path_in(name, entry, "path")
         if entry.get("versioned") or name in self.catalog.load_versions:
             remedy = "remove 'versioned', and its load version"
             raise self._unusable(name, entry, f" keeps no versions of its partitions: {remedy}")
-        search = MemberSearch(entry.get("filename_suffix") or "", entry.get("load_args") or {})
+        beside = checkpoint_name(entry) if has_checkpoint else None
+        search = MemberSearch(entry.get("filename_suffix") or "", entry.get("load_args") or {}, beside)
         self._place(entry, "path", path, Question(name, "", False, True, None, search))
 
-    def _path_in(self, name: str, entry: Mapping[str, Any], kind: str, key: str) -> Any:
-        """Return the path of an entry, whose arguments are known, and whose credentials are configured."""
-        wrong = unknown_arguments(kind, entry.keys())
+    def _check_arguments(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Refuse what one of our own classes does not take; what others take is seen when one is built."""
+        wrong = self.types.refused(entry["type"], entry.keys())
         if wrong:
             raise self._unusable(name, entry, f": {'; '.join(wrong)}")
+
+    def _path_in(self, name: str, entry: Mapping[str, Any], key: str) -> Any:
+        """Return the path of an entry, whose arguments are known, and whose credentials are configured."""
+        self._check_arguments(name, entry)
         path = entry.get(key)
         if not path:
             raise self._unusable(name, entry, f" needs {key!r}")
@@ -163,8 +193,8 @@ class Survey:
             raise self._unusable(name, entry, f": {key!r} is {path!r}, which is no path")
         return path
 
-    def _take_file(self, name: str, entry: Mapping[str, Any], kind: str) -> None:
-        filepath = self._path_in(name, entry, kind, "filepath")
+    def _take_file(self, name: str, entry: Mapping[str, Any], may_be_folder: bool) -> None:
+        filepath = self._path_in(name, entry, "filepath")
         versioned = entry.get("versioned", False)
         if not isinstance(versioned, bool):
             raise self._unusable(name, entry, f": 'versioned' is {versioned!r}; write true or false")
@@ -174,7 +204,7 @@ class Survey:
             raise self._unusable(name, entry, f" keeps no versions, so {pin!r} cannot be loaded: {remedy}")
         if pin is not None:
             self.pins[name] = pin
-        self._place(entry, "filepath", filepath, Question(name, "", versioned, FILE_TYPES[kind], pin))
+        self._place(entry, "filepath", filepath, Question(name, "", versioned, may_be_folder, pin))
 
     def _place(self, entry: Mapping[str, Any], key: str, path: Any, question: Question) -> None:
         """Put a question to the folder it is about."""
@@ -228,7 +258,7 @@ class Survey:
         if is_half(dataset):
             states[name] = State.INCOMPLETE
             return
-        if not self.catalog.exists(name):
+        if not self.catalog.exists(name) and not is_confirmed(dataset, location):
             states[name] = State.ABSENT
             return
         states[name] = State.INCOMPLETE if is_marked(location) else State.PRESENT

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
+from incremental.io.catalog.layouts import FILES, FOLDERS, Layout, wrapped
 from incremental.io.catalog.markers import mark_path
-from incremental.io.catalog.types import FILE_TYPES, builtin_type
 from incremental.io.dataset import explain
 from incremental.io.files.leftovers import Place, leftovers, place_of
 from incremental.io.files.storage import storage_for
@@ -40,21 +40,38 @@ def sweep(catalog: DataCatalog, names: Iterable[str], locations: Mapping[str, st
 
 
 def places(catalog: DataCatalog, names: Iterable[str], locations: Mapping[str, str]) -> Iterator[Place]:
-    """Yield where datasets stage; a local file of ours is not built for that."""
+    """Yield where datasets stage; one is built for that only where its entry does not tell."""
     local, _ = storage_for("")
     for name in names:
         location = locations.get(name, "")
         if not location:
             continue
-        entry = None if catalog.built(name) is not None else catalog.entry(name)
-        is_file = entry is not None and builtin_type(entry["type"], entry.keys()) in FILE_TYPES
-        if entry is not None and is_file and location.startswith("/"):
+        entry = None if catalog.built(name) is not None else _stored(catalog, catalog.entry(name))
+        is_ours, layout = (False, None) if entry is None else _known(catalog, entry)
+        if entry is not None and is_ours and layout in FILES and location.startswith("/"):
             yield Place(local, location, bool(entry.get("versioned")))
             continue
         mark = mark_path(location)
         if mark is not None:
             yield Place(local, mark)
+        if not is_ours and (layout in FILES or layout in FOLDERS):
+            continue  # those of kedro-datasets stage nothing
         with suppress(DatasetError):  # one that cannot be built is told of when its node runs
             place = place_of(catalog.get(name))
             if place is not None:
                 yield place
+
+
+def _stored(catalog: DataCatalog, entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the entry that says where the data is: that of what a cached dataset wraps."""
+    while entry is not None and _known(catalog, entry)[1] is Layout.CACHED:
+        inner = wrapped(entry)
+        if inner is None:
+            break
+        entry = inner
+    return entry
+
+
+def _known(catalog: DataCatalog, entry: Mapping[str, Any]) -> tuple[bool, Layout | None]:
+    types = catalog.config_resolver.types
+    return types.ours(entry["type"]) is not None, types.layout(entry["type"])

@@ -8,65 +8,96 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, did_you_mean
+from incremental.io.catalog.layouts import OF_KEDRO, OF_KEDRO_DATASETS, OURS
 from incremental.io.files.registry import KNOWN_ARGUMENTS, SHORT_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-_PREFIXES = ("incremental.io.", "kedro_datasets.", "kedro.io.")
-_OF_THE_CATALOG = frozenset({"type", "versioned", "version"})
-_ACCEPTED = {path: known | _OF_THE_CATALOG for path, known in KNOWN_ARGUMENTS.items()}
+    from incremental.io.catalog.layouts import Layout
 
-#: Our classes of one file each, and whether what they load may be a folder.
-FILE_TYPES: Mapping[str, bool] = {
-    path: path.endswith("ParquetDataset") for path, known in KNOWN_ARGUMENTS.items() if "filepath" in known
-}
+PACKAGES = ("incremental.io", "kedro_datasets", "kedro.io", "")
+"""Where a type is looked up, in this order; the empty one is for dotted paths that are whole."""
+PACKAGES_OF_KEDRO = ("kedro.io", "kedro_datasets", "")
+"""The same in a Kedro project: short names are those of kedro-datasets, never ours."""
+
+_OURS = PACKAGES[0]
+_KEDRO_DATASETS = "kedro_datasets"
+_OF_THE_CATALOG = frozenset({"type", "versioned", "version", "validator"})
 
 
-def builtin_type(kind: Any, keys: AbstractSet[str]) -> str | None:
-    """Return the dotted path of our class for a type, or None where another class answers.
+class Types:
+    """Looks up the types that entries name.
 
-    A short name is ours unless its entry has arguments that we do not know and kedro-datasets, which
-    may know them, is installed.
+    Args:
+        packages: where short names are looked up, in this order.
     """
-    if not isinstance(kind, str):
+
+    def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
+        self._packages = tuple(packages)
+        self._has_ours = _OURS in self._packages
+        # there are thousands of entries and few types
+        self._layouts: dict[Any, Layout | None] = {}
+        self._accepted: dict[Any, frozenset[str] | None] = {}
+
+    def ours(self, kind: Any) -> str | None:
+        """Return the dotted path of our class for a type, or None where another class answers."""
+        if not isinstance(kind, str):
+            return None
+        path = SHORT_NAMES.get(kind) if self._has_ours else None
+        return kind if path is None and kind in KNOWN_ARGUMENTS else path
+
+    def layout(self, kind: Any) -> Layout | None:
+        """Return where a dataset keeps its data, as far as its type tells; None: it has to be asked."""
+        if type(kind) is not str:
+            return None
+        if kind not in self._layouts:
+            path = self.ours(kind)
+            self._layouts[kind] = self._foreign_layout(kind) if path is None else OURS[path]
+        return self._layouts[kind]
+
+    def refused(self, kind: Any, keys: AbstractSet[str]) -> list[str]:
+        """Return a phrase for each argument that one of our own classes does not take; of others none."""
+        if type(kind) is not str:
+            return []
+        if kind not in self._accepted:
+            path = self.ours(kind)
+            self._accepted[kind] = None if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
+        known = self._accepted[kind]
+        if known is None or keys <= known:
+            return []
+        return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
+
+    def find(self, kind: Any) -> type[Any]:
+        """Return the class that a type names.
+
+        Raises:
+            DatasetError: there is no such class, or importing its module fails.
+        """
+        if isinstance(kind, type):
+            return kind
+        if not isinstance(kind, str) or not kind:
+            raise DatasetError(f"type {kind!r} is neither a class nor the name of one")
+        path = self.ours(kind)
+        candidates = [path] if path else [f"{each}.{kind}" if each else kind for each in self._packages]
+        for candidate in candidates:
+            found = _import(candidate, kind)
+            if found is not None:
+                return found
+        raise DatasetError(f"type {kind!r} is not known{did_you_mean(kind, SHORT_NAMES) or _remedy(kind)}")
+
+    def _foreign_layout(self, kind: str) -> Layout | None:
+        for package in self._packages:
+            found = _layout_in(f"{package}.{kind}" if package else kind)
+            if found is not None:
+                return found
         return None
-    path = SHORT_NAMES.get(kind)
-    if path is None:
-        return kind if kind in KNOWN_ARGUMENTS else None
-    if keys <= _ACCEPTED[path]:
-        return path
-    return (
-        None if kind not in ("MemoryDataset", "CachedDataset") and _is_installed("kedro_datasets") else path
-    )
 
 
-def unknown_arguments(path: str, keys: AbstractSet[str]) -> list[str]:
-    """Return a phrase for each argument that one of our own classes does not take."""
-    known = _ACCEPTED[path]
-    if keys <= known:
-        return []
-    return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
-
-
-def find_class(kind: Any, keys: AbstractSet[str] = frozenset()) -> type[Any]:
-    """Return the class that a type names: ours, ``kedro_datasets``', or one by its dotted path.
-
-    Raises:
-        DatasetError: there is no such class, or importing its module fails.
-    """
-    if isinstance(kind, type):
-        return kind
-    if not isinstance(kind, str) or not kind:
-        raise DatasetError(f"type {kind!r} is neither a class nor the name of one")
-    path = builtin_type(kind, keys)
-    candidates = [path] if path else [*(prefix + kind for prefix in _PREFIXES), kind]
-    for candidate in candidates:
-        found = _import(candidate, kind)
-        if found is not None:
-            return found
-    raise DatasetError(f"type {kind!r} is not known{did_you_mean(kind, SHORT_NAMES) or _remedy(kind)}")
+def find_class(kind: Any) -> type[Any]:
+    """Return the class that a type names where no catalog says otherwise. Raises DatasetError."""
+    return Types().find(kind)
 
 
 def _remedy(kind: str) -> str:
@@ -75,6 +106,16 @@ def _remedy(kind: str) -> str:
     if _is_installed("kedro_datasets"):
         return "; is its package installed?"
     return "; is its package installed? Types of kedro-datasets need that package"
+
+
+def _layout_in(path: str) -> Layout | None:
+    """Return the layout of a class of Kedro's by its dotted path; None for another, and for none."""
+    if path in OF_KEDRO:
+        return OF_KEDRO[path]
+    package, *modules, name = path.split(".")
+    if package != _KEDRO_DATASETS or len(modules) not in (1, 2) or not _is_installed(package):
+        return None
+    return OF_KEDRO_DATASETS.get(f"{modules[0]}.{name}")
 
 
 def _import(path: str, kind: str) -> type[Any] | None:

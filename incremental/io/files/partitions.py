@@ -82,7 +82,7 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
     ) -> None:
         self._protocol, self._path = split_folder(path)
         self._config: dict[str, Any] = deepcopy(dataset) if isinstance(dataset, dict) else {"type": dataset}
-        self._kind = find_class(self._config.pop("type", None), self._config.keys())
+        self._kind = find_class(self._config.pop("type", None))
         self._filepath_arg = filepath_arg
         self._check_config()
         self._suffix = filename_suffix

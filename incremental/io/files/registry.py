@@ -10,6 +10,18 @@ if TYPE_CHECKING:
 
 _FORMATS = "incremental.io.files.formats"
 _COMMON = frozenset({"filepath", "version", "credentials", "fs_args", "metadata"})
+_PARTITIONS = frozenset(
+    {
+        "path",
+        "dataset",
+        "filepath_arg",
+        "filename_suffix",
+        "credentials",
+        "load_args",
+        "fs_args",
+        "metadata",
+    }
+)
 
 #: Short name (as kedro-datasets has it) to dotted path.
 SHORT_NAMES: Mapping[str, str] = MappingProxyType(
@@ -21,6 +33,7 @@ SHORT_NAMES: Mapping[str, str] = MappingProxyType(
         "pandas.CSVDataset": f"{_FORMATS}.CSVDataset",
         "pandas.ParquetDataset": f"{_FORMATS}.ParquetDataset",
         "partitions.PartitionedDataset": "incremental.io.files.partitions.PartitionedDataset",
+        "partitions.IncrementalDataset": "incremental.io.files.checkpoints.IncrementalDataset",
         "MemoryDataset": "incremental.io.memory.MemoryDataset",
         "CachedDataset": "incremental.io.cached.CachedDataset",
     }
@@ -35,20 +48,8 @@ KNOWN_ARGUMENTS: Mapping[str, frozenset[str]] = MappingProxyType(
         SHORT_NAMES["pickle.PickleDataset"]: _COMMON | {"backend", "load_args", "save_args"},
         SHORT_NAMES["pandas.CSVDataset"]: _COMMON | {"load_args", "save_args"},
         SHORT_NAMES["pandas.ParquetDataset"]: _COMMON | {"load_args", "save_args"},
-        SHORT_NAMES["partitions.PartitionedDataset"]: frozenset(
-            {
-                "path",
-                "dataset",
-                "filepath_arg",
-                "filename_suffix",
-                "credentials",
-                "load_args",
-                "fs_args",
-                "overwrite",
-                "save_lazily",
-                "metadata",
-            }
-        ),
+        SHORT_NAMES["partitions.PartitionedDataset"]: _PARTITIONS | {"overwrite", "save_lazily"},
+        SHORT_NAMES["partitions.IncrementalDataset"]: _PARTITIONS | {"checkpoint"},
         SHORT_NAMES["MemoryDataset"]: frozenset({"data", "copy_mode", "metadata"}),
         SHORT_NAMES["CachedDataset"]: frozenset({"dataset", "version", "copy_mode", "metadata"}),
     }

@@ -81,6 +81,11 @@ class AbstractVersionedDataset(AbstractDataset[In, Out]):
         self._cached_load_version: str | None = None
         self._cached_save_version: str | None = None
 
+    @property
+    def version(self) -> Version | None:
+        """The versions that it was told to load and to save; None without versions."""
+        return self._version
+
     def save(self, data: In) -> None:
         """Store the data, in a new version where this dataset has versions. Raises DatasetError."""
         super().save(data)
