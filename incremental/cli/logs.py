@@ -115,9 +115,9 @@ class Logs:
 
 @contextlib.contextmanager
 def logging_as_asked(call: Call) -> Iterator[Logs]:
-    """Configure logging for one command; a process that goes on afterwards gets its root logger back."""
+    """Configure logging for one command; a process that goes on afterwards gets its loggers back."""
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, ours = root.handlers[:], root.level, logging.getLogger("incremental").level
     logs = Logs(call)
     logs.start()
     try:
@@ -132,6 +132,7 @@ def logging_as_asked(call: Call) -> Iterator[Logs]:
             if handler not in root.handlers:
                 root.addHandler(handler)
         root.setLevel(level)
+        logging.getLogger("incremental").setLevel(ours)
 
 
 @contextlib.contextmanager
