@@ -138,18 +138,7 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            if self._hooks is not None:
-                from incremental.hooks.manager import tell_error
-
-                pipeline = selected.pipeline
-                tell_error(
-                    self._hooks,
-                    "on_pipeline_error",
-                    error,
-                    run_params=about,
-                    pipeline=pipeline,
-                    catalog=catalog,
-                )
+            self._tell_failure(error, run_params=about, pipeline=selected.pipeline, catalog=catalog)
             raise
         self._call(
             "after_pipeline_run",
@@ -302,6 +291,12 @@ class Execution:
     def _call(self, hook: str, **arguments: Any) -> None:
         if self._hooks is not None:
             getattr(self._hooks.hook, hook)(**arguments)
+
+    def _tell_failure(self, error: Exception, **arguments: Any) -> None:
+        if self._hooks is not None:
+            from incremental.hooks.manager import tell_error
+
+            tell_error(self._hooks, "on_pipeline_error", error, **arguments)
 
 
 def _asked(run: RunRecord) -> Request:
