@@ -7,6 +7,7 @@ import platform
 
 import cold_start
 import executors
+import kedro_runner
 import node_overhead
 import plan_noop
 import trust
@@ -17,7 +18,14 @@ from harness import HERE, Row, header
 def main() -> None:
     """Measure, print and write the table."""
     header()
-    found = [*plan_noop.rows(), *node_overhead.rows(), *cold_start.rows(), *executors.rows(), *trust.rows()]
+    found = [
+        *plan_noop.rows(),
+        *node_overhead.rows(),
+        *cold_start.rows(),
+        *executors.rows(),
+        *trust.rows(),
+        *kedro_runner.rows(),
+    ]
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     (results / "rows.json").write_text(json.dumps([row.as_dict() for row in found], indent=1))

@@ -12,7 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "incremental"
 ROOM_BY_LAYER = (
-    ("cli", "testing"),
+    ("kedro", "testing"),
+    ("cli",),
     ("render",),
     ("session",),
     ("project",),

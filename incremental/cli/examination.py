@@ -92,6 +92,8 @@ def _project(call: Call, options: Mapping[str, Any]) -> Iterator[Check]:
         with opened(call, options, needs_config=False) as session:
             yield Check("project", str(session.project.file or session.project.path))
             yield from _guarded("pipelines", _pipelines, session)
+            if session.project.of_kedro:
+                yield from _plugins()
             yield from _guarded("folder", examine_folder, session)
             faults = list(_guarded("configuration", _configuration, session))
             yield from faults
@@ -121,6 +123,19 @@ def _pipelines(session: Session) -> Iterator[Check]:
         yield Check("pipelines", listed(names))
     else:
         yield Check("pipelines", "none registered", "return one from register_pipelines()")
+
+
+def _plugins() -> Iterator[Check]:
+    """Tell which plug-ins of Kedro are installed: their hooks are called only where settings ask for it."""
+    from incremental.hooks import kedro_plugins_offered
+    from incremental.project import settings
+
+    asked = {name.replace("_", "-").lower() for name in settings.KEDRO_PLUGINS}
+    idle = [name for name in kedro_plugins_offered() if name.replace("_", "-").lower() not in asked]
+    if idle:
+        what = f"hooks for Kedro that are not called: {listed(idle)}"
+        remedy = f"to have one called, write KEDRO_PLUGINS = ({idle[0]!r},) in settings.py"
+        yield Check("plug-ins", what, remedy)
 
 
 def _configuration(session: Session) -> Iterator[Check]:

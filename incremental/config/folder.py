@@ -1,4 +1,4 @@
-"""A folder of configuration: which environments it has, which files belong to a kind, their bytes.
+"""A place of configuration: which environments it has, which files belong to a kind, their bytes.
 
 It does not read YAML, and it never opens a file outside its environments by name: an environment
 is one that the folder lists.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from incremental.config.document import bytes_of
 from incremental.config.faults import Fault, show_path
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
-from incremental.secrets import strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,55 +24,24 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LOCAL = "file://"
 
 
-class ConfigSource(Protocol):
-    """Where configuration comes from: a folder today, an archive or a bucket later."""
+class ConfigSource(ABC):
+    """Where configuration comes from; an environment is a folder in ``place``."""
 
-    def environments(self) -> list[str]:
-        """Return the names of the environments, sorted."""
-
-    def check(self, env: str, *, asked_for: bool) -> bool:
-        """Tell whether an environment is there; raises ConfigError when it must be or its name is no name."""
-
-    def files(self, env: str, patterns: Sequence[str]) -> tuple[list[str], list[Fault]]:
-        """Return the files of one environment that match, sorted, and the folders that cannot be read."""
-
-    def read(self, file: str) -> bytes:
-        """Return the bytes of one file; raises ``OSError``."""
-
-
-def open_source(conf_source: str, ignore_hidden: bool) -> ConfigSource:
-    """Return the source behind ``conf_source``; raises ConfigError for kinds that are not supported."""
-    place = conf_source.removeprefix(LOCAL)
-    if "://" in place or place.endswith(ARCHIVES):
-        kind = "a remote folder" if "://" in place else "an archive"
-        raise ConfigError(
-            f"conf_source {strip_url(conf_source)!r} is {kind}, which is not supported yet; "
-            "copy it to a local folder and name that"
-        )
-    return ConfigFolder(place, ignore_hidden)
-
-
-class ConfigFolder:
-    """Configuration in a local folder, an environment being a folder in it."""
-
-    def __init__(self, path: str, ignore_hidden: bool = True) -> None:
-        self.path = path
+    def __init__(self, place: str, ignore_hidden: bool = True) -> None:
+        self.place = place
         self.ignore_hidden = ignore_hidden
 
+    @abstractmethod
     def environments(self) -> list[str]:
         """Return the names of the environments, sorted."""
-        try:
-            with os.scandir(self.path) as entries:
-                return sorted(
-                    each.name for each in entries if each.is_dir() and not self._is_hidden(each.name)
-                )
-        except FileNotFoundError:
-            raise MissingConfigError(
-                f"configuration folder {show_path(self.path)!r} does not exist; create it, "
-                "or name another one with CONF_SOURCE in settings.py or --conf-source"
-            ) from None
-        except OSError as error:
-            raise ConfigError(_unreadable(self.path, error)) from error
+
+    @abstractmethod
+    def read(self, file: str) -> bytes:
+        """Return the bytes of one file, or as many as show that it is too large; raises ``OSError``."""
+
+    @abstractmethod
+    def _names(self, env: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
+        """Yield the files of an environment, by their path in it; ``deep``: those in its folders too."""
 
     def check(self, env: str, *, asked_for: bool) -> bool:
         """Tell whether an environment is there; raises ConfigError when it must be or its name is no name."""
@@ -82,27 +51,56 @@ class ConfigFolder:
         if env.strip(".") == "" or re.search(r"[/\\:\0]", env):
             raise ConfigError(
                 f"environment {env!r} is not a name but a path; use one of the folders in "
-                f"{show_path(self.path)!r}: {_listed(known)}"
+                f"{show_path(self.place)!r}: {_listed(known)}"
             )
         if not asked_for:
             return False
         raise ConfigError(
-            f"environment {env!r} is not a folder in {show_path(self.path)!r}, "
+            f"environment {env!r} is not a folder in {show_path(self.place)!r}, "
             f"which has {_listed(known)}{did_you_mean(env, known)}"
         )
 
     def files(self, env: str, patterns: Sequence[str]) -> tuple[list[str], list[Fault]]:
         """Return the files of one environment that match, sorted, and the folders that cannot be read."""
         faults: list[Fault] = []
-        top = str(Path(self.path, env))
         wanted = re.compile("|".join(_regex(pattern) for pattern in patterns))
         deep = any("/" in pattern for pattern in patterns)
-        names = [name for name in self._walk(top, "", deep, faults) if wanted.fullmatch(name)]
+        names = [name for name in self._names(env, deep, faults) if wanted.fullmatch(name)]
+        top = f"{self.place}/{env}" if env else self.place
         return [f"{top}/{name}" for name in sorted(names)], faults
+
+    def is_hidden(self, name: str) -> bool:
+        """Tell whether a file or folder is left out because its name begins with a dot."""
+        return self.ignore_hidden and name.startswith(".")
+
+
+class ConfigFolder(ConfigSource):
+    """Configuration in a local folder."""
+
+    def __init__(self, place: str, ignore_hidden: bool = True) -> None:
+        super().__init__(str(Path(place)), ignore_hidden)
+
+    def environments(self) -> list[str]:
+        """Return the names of the environments, sorted."""
+        try:
+            with os.scandir(self.place) as entries:
+                return sorted(
+                    each.name for each in entries if each.is_dir() and not self.is_hidden(each.name)
+                )
+        except FileNotFoundError:
+            raise MissingConfigError(
+                f"configuration folder {show_path(self.place)!r} does not exist; create it, "
+                "or name another one with CONF_SOURCE in settings.py or --conf-source"
+            ) from None
+        except OSError as error:
+            raise ConfigError(_unreadable(self.place, error)) from error
 
     def read(self, file: str) -> bytes:
         """Return the bytes of one file, or as many as show that it is too large."""
         return bytes_of(file)
+
+    def _names(self, env: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
+        return self._walk(str(Path(self.place, env)), "", deep, faults)
 
     def _walk(self, top: str, prefix: str, deep: bool, faults: list[Fault]) -> Iterator[str]:
         try:
@@ -112,16 +110,13 @@ class ConfigFolder:
             faults.append(Fault(None, _unreadable(f"{top}/{prefix}".rstrip("/"), error)))
             return
         for entry in entries:
-            if self._is_hidden(entry.name):
+            if self.is_hidden(entry.name):
                 continue
             name = prefix + entry.name
             if name.endswith(SUFFIXES) and entry.is_file():
                 yield name
             elif deep and entry.is_dir() and not _is_loop(entry):
                 yield from self._walk(top, f"{name}/", deep, faults)
-
-    def _is_hidden(self, name: str) -> bool:
-        return self.ignore_hidden and name.startswith(".")
 
 
 def _is_loop(entry: os.DirEntry[str]) -> bool:

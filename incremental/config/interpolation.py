@@ -1,6 +1,6 @@
-"""Interpolation: ``${...}`` in configuration, resolved by OmegaConf, which is imported here only.
+"""Interpolation: ``${...}`` in configuration, resolved by OmegaConf where it takes more than everyday forms.
 
-It reads no files; what a resolver may know is handed in.
+It reads no files; what a resolver may know is handed in. OmegaConf is imported here only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from incremental.config.growth import find_excess
+from incremental.config.references import ENVIRONMENT, resolve_simply
 from incremental.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 Resolver = Callable[..., Any]
 _NOTHING = object()
-_ENVIRONMENT = "oc.env"
 _LONGEST, _MOST_REFERENCES = 10_000, 100  # in one text; the time to read it grows with the square of both
+_RUNTIME = re.compile(r"runtime_params:\s*([^,}\s]+)")
 _MOST = 9  # faults looked for: one more than are shown
 # OmegaConf keeps its resolvers in the class: two loaders must not resolve at one time.
 _RESOLVING = threading.RLock()
@@ -53,14 +55,28 @@ def resolve(
 
     Returns the values, or what could not be resolved, at most one fault an entry.
     """
+    over = over or {}
+    excessive = [fault for layer in (*layers, over) for fault in _excessive(layer)]
+    try:
+        excessive += _excessive_together([*layers, over], scope)
+        if excessive:
+            return {}, excessive[:_MOST]
+        simple = resolve_simply(layers, scope, over)
+        return resolve_by_omegaconf(layers, scope, over) if simple is None else (simple, [])
+    except RecursionError:
+        path, _ = next(text for layer in (*layers, over) for text in _interpolated(layer, ()))
+        text = "references lead through more others than can be followed; write the values out"
+        return {}, [InterpolationFault(path, text)]
+
+
+def resolve_by_omegaconf(
+    layers: list[dict[Any, Any]], scope: Scope, over: Mapping[str, Any]
+) -> tuple[dict[Any, Any], list[InterpolationFault]]:
+    """Do what :func:`resolve` does by OmegaConf, whatever the values; nothing bounds how long that takes."""
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    excessive = [fault for layer in layers for fault in _excessive(layer)]
-    if excessive:
-        return {}, excessive[:_MOST]
     with _RESOLVING, _resolvers(scope) as reasons:
-        over = over or {}
         for place, layer in enumerate(layers):
             for upper in (*layers[place + 1 :], over):
                 _clear_way(layer, upper)
@@ -75,7 +91,20 @@ def resolve(
             return {}, list(islice(_faults(merged, scope, reasons), _MOST))
 
 
-def _excessive(layer: dict[Any, Any]) -> Iterator[InterpolationFault]:
+def types_chosen_by_runtime(layer: Mapping[Any, Any], scope: Scope) -> list[InterpolationFault]:
+    """Find dataset types for which a runtime parameter that was given decides what is imported."""
+    return [
+        InterpolationFault(
+            place, f"runtime parameter {name!r} may not choose the type of a dataset; write it out"
+        )
+        for place, text in _interpolated(layer, ())
+        if place[-1] == "type"
+        for name in _RUNTIME.findall(text)
+        if _lookup("runtime_params", scope.runtime_params, [])(name, None) is not None
+    ]
+
+
+def _excessive(layer: Mapping[Any, Any]) -> Iterator[InterpolationFault]:
     """Find texts that OmegaConf's grammar would take minutes to read."""
     for place, text in _interpolated(layer, ()):
         if len(text) > _LONGEST or text.count("${") > _MOST_REFERENCES:
@@ -84,6 +113,16 @@ def _excessive(layer: dict[Any, Any]) -> Iterator[InterpolationFault]:
                 f"a text with '${{' has at most {_LONGEST:,} characters and {_MOST_REFERENCES} references; "
                 "split it",
             )
+
+
+def _excessive_together(layers: list[Mapping[Any, Any]], scope: Scope) -> list[InterpolationFault]:
+    """Find texts that are short, and refer to one another until no memory holds what they stand for."""
+    known = {"globals": scope.global_values or {}, "runtime_params": scope.runtime_params}
+    path = find_excess(layers, known)
+    if path is None:
+        return []
+    text = "references to references repeat more than is sensible; write the values out"
+    return [InterpolationFault(path, text)]
 
 
 def _faults(merged: DictConfig, scope: Scope, reasons: list[str]) -> Iterator[InterpolationFault]:
@@ -134,7 +173,9 @@ def _find(value: Any, path: tuple[object, ...], full_key: str) -> tuple[tuple[ob
 def _interpolated(value: Any, path: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], str]]:
     if isinstance(value, str) and "${" in value:
         yield path, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
     for key, item in items:
         yield from _interpolated(item, (*path, key))
 
@@ -164,7 +205,7 @@ def _explain(
 
 
 def _explain_resolver(name: str, scope: Scope) -> str:
-    if name == _ENVIRONMENT:
+    if name == ENVIRONMENT:
         return (
             f"'${{{name}:...}}' works in credentials only; hand the value in as a runtime parameter, "
             f"or add {name!r} to custom_resolvers"
@@ -190,19 +231,19 @@ def _resolvers(scope: Scope) -> Iterator[list[str]]:
     if scope.global_values is not None:
         ours["globals"] = _lookup("globals", scope.global_values, reasons)
         ours["runtime_params"] = _lookup("runtime_params", scope.runtime_params, reasons)
-    hide_environment = not scope.environment and _ENVIRONMENT not in scope.custom
+    hide_environment = not scope.environment and ENVIRONMENT not in scope.custom
     try:
         for name, resolver in ours.items():
             _register(name, resolver)
         if scope.environment:
-            _register(_ENVIRONMENT, scope.custom.get(_ENVIRONMENT, _environment(oc.env, reasons)))
+            _register(ENVIRONMENT, scope.custom.get(ENVIRONMENT, _environment(oc.env, reasons)))
         elif hide_environment:
-            OmegaConf.clear_resolver(_ENVIRONMENT)
+            OmegaConf.clear_resolver(ENVIRONMENT)
         yield reasons
     finally:
         for name in ours:
             OmegaConf.clear_resolver(name)
-        _register(_ENVIRONMENT, oc.env)
+        _register(ENVIRONMENT, oc.env)
 
 
 def _register(name: str, resolver: Resolver) -> None:

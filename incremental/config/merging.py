@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-_MISSING = "???"  # OmegaConf's word for 'to be given elsewhere': it never replaces a value
+MISSING = "???"  # OmegaConf's word for 'to be given elsewhere': it never replaces a value
 
 
 def merge_softly(under: dict[Any, Any], over: dict[Any, Any]) -> None:
@@ -17,7 +17,7 @@ def merge_softly(under: dict[Any, Any], over: dict[Any, Any]) -> None:
         present = under.get(key)
         if isinstance(present, dict) and isinstance(value, dict):
             merge_softly(present, value)
-        elif not (isinstance(value, str) and value == _MISSING and key in under):
+        elif not (isinstance(value, str) and value == MISSING and key in under):
             under[key] = deepcopy(value) if isinstance(value, dict | list) else value
 
 

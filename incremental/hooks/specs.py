@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from incremental.planner import Plan
 
 NAMESPACE = "incremental"
+KEDROS_NAMESPACE = "kedro"  # of methods that are marked with the hook_impl of kedro.framework.hooks
 
 hook_spec = pluggy.HookspecMarker(NAMESPACE)
 hook_impl = pluggy.HookimplMarker(NAMESPACE)

@@ -129,6 +129,11 @@ class Node:
         return list(self._values_in)
 
     @property
+    def keywords(self) -> dict[str, str] | None:
+        """Names of the inputs by argument, where they were given as a dictionary; else None."""
+        return dict(self._inputs) if isinstance(self._inputs, dict) else None
+
+    @property
     def outputs(self) -> list[str]:
         """Names of the outputs in the order they were given."""
         return list(self._writes)

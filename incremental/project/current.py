@@ -5,12 +5,13 @@ The one place with state of its own, and only a pointer: sessions hold the value
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import ProjectError
+from incremental.errors import ConfigError, ProjectError
 from incremental.project import modules
 from incremental.project.discovery import Project, find_project
 from incremental.project.registry import PipelineRegistry, find_pipelines_of, registering_project
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from incremental.pipeline import Pipeline
 
+_KEDRO_LOADER = "incremental.kedro.project"  # imported by its name only: no other room knows Kedro
 _KINDS = ("catalog", "parameters", "credentials", "logging")
 
 
@@ -39,6 +41,11 @@ class LoadedProject:
         return self.project.durability == "power"
 
     @property
+    def default_env(self) -> str | None:
+        """The environment of the configuration where the caller names none."""
+        return os.environ.get("KEDRO_ENV" if self.project.of_kedro else "INCREMENTAL_ENV") or None
+
+    @property
     def conf_source(self) -> str:
         """The configuration folder that the project names."""
         source = str(self.settings.CONF_SOURCE)
@@ -51,6 +58,16 @@ class LoadedProject:
         """
         return ImportRule.of(place or self.conf_source, self.project, self.settings.ALLOW_IMPORTS)
 
+    def hook_manager(self) -> Any:
+        """Make a manager with the hooks of the settings and of installed plug-ins; None without any."""
+        from incremental.hooks import create_hook_manager
+
+        return create_hook_manager(
+            self.settings.HOOKS,
+            disabled_plugins=self.settings.DISABLE_HOOKS_FOR_PLUGINS,
+            kedro_plugins=self.settings.KEDRO_PLUGINS,
+        )
+
     def config_loader(
         self,
         env: str | None = None,
@@ -60,7 +77,7 @@ class LoadedProject:
         """Make the configuration loader that the settings name, for one environment."""
         loader = self.settings.CONFIG_LOADER_CLASS
         arguments = dict(self.settings.CONFIG_LOADER_ARGS)
-        if self.project.file is not None and conf_source is not None and Path(conf_source, "base").is_dir():
+        if self.project.file is not None and conf_source is not None and _has_environments(conf_source):
             arguments = {}
         try:
             return loader(
@@ -69,11 +86,46 @@ class LoadedProject:
                 runtime_params=dict(runtime_params or {}),
                 **arguments,
             )
-        except TypeError as error:
+        except (TypeError, ConfigError) as error:
+            place = self.settings.place("CONFIG_LOADER_ARGS") or self.settings.place("CONFIG_LOADER_CLASS")
             raise ProjectError(
-                f"CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
+                f"{place}CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
                 "correct CONFIG_LOADER_ARGS in settings.py"
             ) from error
+
+    def context(
+        self,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        conf_source: str | None = None,
+        hook_manager: Any = None,
+    ) -> Any:
+        """Make the context that the settings name, for one environment."""
+        settings = self.settings
+        loader = self.config_loader(env, runtime_params, conf_source)
+        kind = settings.CONTEXT_CLASS
+        try:
+            context = kind(
+                project_path=self.project.path,
+                config_loader=loader,
+                env=env,
+                package_name=self.project.package_name,
+                hook_manager=hook_manager,
+                runtime_params=dict(runtime_params or {}),
+            )
+        except TypeError as error:
+            raise ProjectError(
+                f"{settings.place('CONTEXT_CLASS')}CONTEXT_CLASS {kind.__qualname__!r} cannot be made: "
+                f"{error}; its constructor takes project_path, config_loader, env, package_name, "
+                "hook_manager and runtime_params"
+            ) from error
+        context.catalog_class = settings.DATA_CATALOG_CLASS
+        context.validates_datasets = settings.DATASET_VALIDATION
+        context.durable = self.is_durable
+        context.import_rule = self.import_rule(conf_source)
+        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
+        context.pipelines = self.pipelines
+        return context
 
 
 def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
@@ -87,9 +139,12 @@ def load(project: Project, *, leave_no_trace: bool = False) -> LoadedProject:
         ProjectError: the user's modules fail, or a setting has a wrong type.
     """
     modules.add_source(project)
-    with modules.no_bytecode(leave_no_trace):
-        settings = _settings(project)
-    loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
+    if project.of_kedro:
+        loaded = _loaded_by_name(_KEDRO_LOADER, project, leave_no_trace)
+    else:
+        with modules.no_bytecode(leave_no_trace):
+            settings = _settings(project)
+        loaded = LoadedProject(project, settings, PipelineRegistry(project, leave_no_trace))
     _current.point_to(loaded)
     return loaded
 
@@ -101,8 +156,12 @@ def bootstrap_project(project_path: str | Path) -> Project:
     return project
 
 
-def configure_project(package_name: str) -> None:
-    """Make an importable package the current project, as the ``__main__.py`` of a project does."""
+def configure_project(package_name: str, preserve_logging: bool = True) -> None:
+    """Make an importable package the current project, as the ``__main__.py`` of a project does.
+
+    Logging is preserved whatever ``preserve_logging`` says, an argument that Kedro has: nothing is
+    configured here.
+    """
     project = Project(Path.cwd(), package_name, package_name, Path.cwd())
     package = modules.import_package(project)
     source = Path(next(iter(package.__path__))).parents[package_name.count(".")]
@@ -190,6 +249,13 @@ settings = _CurrentSettings()
 pipelines = _CurrentPipelines()
 
 
+def _loaded_by_name(module: str, project: Project, leave_no_trace: bool) -> LoadedProject:
+    from importlib import import_module
+
+    loaded: LoadedProject = import_module(module).load(project, leave_no_trace)
+    return loaded
+
+
 def _settings(project: Project) -> Settings:
     if project.file is not None:
         module = modules.import_file(project)
@@ -201,6 +267,11 @@ def _settings(project: Project) -> Settings:
     values = Settings.of(vars(found), found.__file__ or "settings.py")
     values.warn_of_typing_errors()
     return values
+
+
+def _has_environments(conf_source: str) -> bool:
+    """Tell whether configuration is layered, other than that beside a file: archives and URLs always are."""
+    return not Path(conf_source).is_dir() or Path(conf_source, "base").is_dir()
 
 
 def _one_file_defaults() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Finding a project: the folder whose ``pyproject.toml`` has ``[tool.incremental]``, or one Python file.
+"""Finding a project: the folder whose ``pyproject.toml`` has our table or Kedro's, or one Python file.
 
 It imports nothing of the project and changes nothing.
 """
@@ -15,9 +15,10 @@ from incremental.config.faults import show_path
 from incremental.errors import ProjectError, did_you_mean
 
 PYPROJECT = "pyproject.toml"
-_TABLE = "[tool.incremental]"
+_OURS, _KEDROS = "incremental", "kedro"  # tables under 'tool'; where both are there, ours is the project's
+_TABLE = f"[tool.{_OURS}]"
 _KEYS = ("package_name", "project_name", "source_dir", "durability")
-_KEDRO_KEYS = ("kedro_init_version", "tools", "example_pipeline")  # in a table renamed from [tool.kedro]
+_KEDRO_KEYS = ("kedro_init_version", "tools", "example_pipeline")  # in a table renamed from Kedro's
 _DURABILITIES = ("power", "process")
 _ONE_FILE = "pipeline.py"
 
@@ -28,6 +29,7 @@ class Project:
 
     ``file`` is the path of a project that is one file; ``package_name`` is None then. ``durability``
     says what a save survives: "power" (a power cut, the default) or "process" (the death of ours).
+    ``of_kedro`` tells a Kedro project that nobody has ported, whose modules import ``kedro``.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Project:
     source_dir: Path
     file: Path | None = None
     durability: str = "power"
+    of_kedro: bool = False
 
     @classmethod
     def from_file(cls, file: str | Path) -> Project:
@@ -73,7 +76,7 @@ def find_project(start: str | Path | None = None) -> Project:
         if not file.is_file():
             continue
         text = _text(file)
-        if "tool.incremental" in text or ("tool" in text and _table(file, text) is not None):
+        if f"tool.{_OURS}" in text or ("tool" in text and _table(file, text) is not None):
             return read_project(place)
         others.append(file)
     if (folder / _ONE_FILE).is_file():
@@ -91,12 +94,13 @@ def read_project(path: Path) -> Project:
     if not file.is_file():
         raise ProjectError(f"{show_path(file)!r} does not exist; run 'incremental init', or name a project")
     text = _text(file)
-    table = _table(file, text)
-    if table is None:
+    found = _table(file, text)
+    if found is None:
         raise ProjectError(f'{show_path(file)!r} has no table {_TABLE}; add it with package_name = "..."')
-    faults = list(_faults(path, table))
+    kind, table = found
+    faults = list(_faults(path, kind, table))
     if faults:
-        lines = [f"{show_path(file)}:{_line(text, key)}: {fault}" for key, fault in faults]
+        lines = [f"{show_path(file)}:{_line(text, kind, key)}: {fault}" for key, fault in faults]
         raise ProjectError("\n".join(lines[:8]))
     source = _source_dir(path, table)
     return Project(
@@ -105,15 +109,16 @@ def read_project(path: Path) -> Project:
         project_name=table.get("project_name", table["package_name"]),
         source_dir=source,
         durability=table.get("durability", "power"),
+        of_kedro=kind == _KEDROS,
     )
 
 
-def _faults(path: Path, table: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what is wrong, each with the key whose line is meant."""
+def _faults(path: Path, kind: str, table: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is wrong, each with the key whose line is meant. Kedro's own keys are its own affair."""
     faults = [
         (key, f"{key!r} is not a setting of {_TABLE}{did_you_mean(key, _KEYS) or '; remove it'}")
         for key in table
-        if key not in _KEYS + _KEDRO_KEYS
+        if key not in _KEYS + _KEDRO_KEYS and kind == _OURS
     ]
     faults += [
         (key, f"{key!r} is {table[key]!r}; write a text in quotes")
@@ -122,7 +127,9 @@ def _faults(path: Path, table: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     name = table.get("package_name")
     if name is None:
-        faults.append(("", f"{_TABLE} has no 'package_name'; name the package in {_source_name(table)!r}"))
+        faults.append(
+            ("", f"[tool.{kind}] has no 'package_name'; name the package in {_source_name(table)!r}")
+        )
     elif isinstance(name, str) and not all(part.isidentifier() for part in name.split(".")):
         faults.append(
             ("package_name", f"package_name {name!r} cannot be imported; use letters, digits and _")
@@ -172,16 +179,19 @@ def _text(file: Path) -> str:
         ) from None
 
 
-def _table(file: Path, text: str) -> dict[str, Any] | None:
-    """Return ``[tool.incremental]``; None when there is none, or when a file that is not ours is broken."""
+def _table(file: Path, text: str) -> tuple[str, dict[str, Any]] | None:
+    """Return which table describes the project, and the table; None when there is none.
+
+    A broken file is passed over where it is not ours.
+    """
     import sys
     from importlib import import_module
 
     tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        table = tomllib.loads(text).get("tool", {}).get("incremental")
+        tool = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as error:
-        if "tool.incremental" not in text:
+        if f"tool.{_OURS}" not in text:
             return None
         message = str(error)
         line = re.search(r"line (\d+)", message)
@@ -191,15 +201,15 @@ def _table(file: Path, text: str) -> dict[str, Any] | None:
         remedy = "; texts stand in quotes" if what == "Invalid value" else ""
         what = f"{what[:1].lower()}{what[1:]}{remedy}"
         raise ProjectError(f"{show_path(file)}:{number}: not TOML: {what}") from None
-    except AttributeError:  # 'tool' is a value, not a table
+    if not isinstance(tool, dict):
         return None
-    return table if isinstance(table, dict) else None
+    return next(((kind, tool[kind]) for kind in (_OURS, _KEDROS) if isinstance(tool.get(kind), dict)), None)
 
 
-def _line(text: str, key: str) -> int:
-    """Return the line of a key of our table, or of the table's header."""
+def _line(text: str, kind: str, key: str) -> int:
+    """Return the line of a key of a project's table, or of the table's header."""
     lines = text.splitlines()
-    header = next((n for n, line in enumerate(lines, 1) if line.strip().startswith(_TABLE)), 1)
+    header = next((n for n, line in enumerate(lines, 1) if line.strip().startswith(f"[tool.{kind}]")), 1)
     for number, line in enumerate(lines[header:], header + 1):
         if line.lstrip().startswith("["):
             break
@@ -215,7 +225,4 @@ def _none_found(folder: Path, others: list[Path]) -> str:
             f"{where}there is no {PYPROJECT} with {_TABLE}; run 'incremental init NAME' to make one, "
             "or name a file: 'incremental run pipeline.py'"
         )
-    hint = f'add {_TABLE} with package_name = "..."'
-    if "[tool.kedro]" in _text(others[0]):
-        hint = f"it has [tool.kedro]: copy that table as {_TABLE}"
-    return f"{where}{show_path(others[0])!r} has no {_TABLE}; {hint}"
+    return f'{where}{show_path(others[0])!r} has no {_TABLE}; add {_TABLE} with package_name = "..."'

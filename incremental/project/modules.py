@@ -139,6 +139,8 @@ def users_errors(what: str, project: Project) -> Iterator[None]:
 
 def explain(error: BaseException, project: Project) -> str:
     """Return the error and the lines of the project that led to it, the innermost last."""
+    while isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__  # Kedro's find_pipelines() wraps whatever a module of the user's raises
     if isinstance(error, IncrementalError):
         text = str(error)
     elif isinstance(error, SystemExit):

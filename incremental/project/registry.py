@@ -66,11 +66,15 @@ class PipelineRegistry(Mapping[str, "Pipeline"]):
                 token = _registering.set(self._project)
                 try:
                     with no_bytecode(self._leave_no_trace):
-                        self._pipelines = _with_default(_register(self._project))
+                        self._pipelines = _with_default(self._made())
                 finally:
                     _registering.reset(token)
                     self._loading = False
             return self._pipelines
+
+    def _made(self) -> dict[str, Pipeline]:
+        """Return what ``register_pipelines()`` makes; a subclass may take over what another library made."""
+        return register(self._project)
 
 
 def find_pipelines_of(
@@ -100,12 +104,16 @@ def find_pipelines_of(
     return found
 
 
-def registering_project() -> Project | None:
-    """Return the project whose ``register_pipelines()`` is running in this thread."""
-    return _registering.get()
+def register(project: Project, take_over: Callable[[Any], Any] | None = None) -> dict[str, Pipeline]:
+    """Import the registry of a project and return the pipelines that it registers.
 
+    Args:
+        project: whose modules are imported.
+        take_over: makes a pipeline of ours of each that is returned.
 
-def _register(project: Project) -> dict[str, Pipeline]:
+    Raises:
+        ProjectError: there is no registry, it fails, or it returns no pipelines.
+    """
     if project.file is not None:
         return _register_file(modules.import_file(project), project)
     modules.import_package(project)
@@ -123,7 +131,12 @@ def _register(project: Project) -> dict[str, Pipeline]:
             f"{show_path(module.__file__ or name)!r} has no function register_pipelines(); "
             "write one that returns pipelines by name"
         )
-    return _call(function, project)
+    return _call(function, project, take_over)
+
+
+def registering_project() -> Project | None:
+    """Return the project whose ``register_pipelines()`` is running in this thread."""
+    return _registering.get()
 
 
 def _register_file(module: ModuleType, project: Project) -> dict[str, Pipeline]:
@@ -148,7 +161,9 @@ def _register_file(module: ModuleType, project: Project) -> dict[str, Pipeline]:
     raise ProjectError(f"{what}; write: pipeline = Pipeline([node(...), ...])")
 
 
-def _call(function: Callable[[], Any], project: Project) -> dict[str, Pipeline]:
+def _call(
+    function: Callable[[], Any], project: Project, take_over: Callable[[Any], Any] | None = None
+) -> dict[str, Pipeline]:
     """Call ``register_pipelines()`` and check what it returns."""
     from incremental.pipeline import Pipeline
 
@@ -159,6 +174,9 @@ def _call(function: Callable[[], Any], project: Project) -> dict[str, Pipeline]:
         raise ProjectError(
             f"{place}: register_pipelines() returns {_a(pipelines)}; return a dict of names and pipelines"
         )
+    if take_over is not None:
+        with users_errors(f"the pipelines of register_pipelines() in {place}", project):
+            pipelines = {name: take_over(each) for name, each in pipelines.items()}
     wrong = {name: each for name, each in pipelines.items() if not isinstance(each, Pipeline)}
     if wrong:
         shown = ", ".join(f"{name!r} is {_a(each)}" for name, each in list(wrong.items())[:5])

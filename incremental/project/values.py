@@ -23,9 +23,11 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "CONFIG_LOADER_CLASS": "incremental.config:OmegaConfigLoader",
         "CONFIG_LOADER_ARGS": MappingProxyType({"base_env": "base", "default_run_env": "local"}),
         "CONTEXT_CLASS": "incremental.session:Context",
+        "DATASET_VALIDATION": True,
         "DATA_CATALOG_CLASS": "incremental.io:DataCatalog",
         "DISABLE_HOOKS_FOR_PLUGINS": (),
         "HOOKS": (),
+        "KEDRO_PLUGINS": (),
         "PRIVATE_PARAMETERS": (),
         "SESSION_STORE_CLASS": "incremental.session:JSONSessionStore",
         "SESSION_STORE_ARGS": MappingProxyType({}),
@@ -36,7 +38,14 @@ _BASES = {
     "CONTEXT_CLASS": "incremental.session:Context",
     "SESSION_STORE_CLASS": "incremental.session:BaseSessionStore",
 }
-_KEDRO_ONLY = frozenset({"SESSION_CLASS", "RUNNER_MODULE_ALLOWLIST", "DATASET_VALIDATION"})
+_KEDRO_ONLY = frozenset({"SESSION_CLASS", "RUNNER_MODULE_ALLOWLIST"})
+# What users override in a context of Kedro's, and where that is done here.
+_CONTEXT_METHODS = {
+    "_get_catalog": "create_catalog(save_version, load_versions)",
+    "_get_parameters": "the property 'params'",
+    "_get_validated_params": "the property 'params'",
+    "_get_config_credentials": "a CONFIG_LOADER_CLASS of your own",
+}
 
 
 class Settings(Mapping[str, Any]):
@@ -65,6 +74,12 @@ class Settings(Mapping[str, Any]):
             lines = [f"{show_path(file)}:{_line(source, name)}: {text}" for name, text in faults]
             raise ProjectError("\n".join(lines[:9]))
         return cls({**(defaults or {}), **given}, file)
+
+    def place(self, name: str) -> str:
+        """Return file and line of a setting, as messages begin with it; "" where it has a default."""
+        if self._file is None or self._values.get(name) is _DEFAULTS.get(name):
+            return ""
+        return f"{show_path(self._file)}:{_line(_source(self._file), name)}: "
 
     def warn_of_typing_errors(self) -> None:
         """Warn of upper-case names that are nearly a setting: ``HOOK`` would silently do nothing."""
@@ -135,6 +150,13 @@ def _is_names(name: str, value: Any) -> str | None:
     return text
 
 
+def _is_distributions(name: str, value: Any) -> str | None:
+    text = _is_collection(name, value)
+    if text is None and not all(isinstance(each, str) for each in value):
+        return f"{name} takes names of distributions in quotes, such as 'kedro-mlflow'"
+    return text
+
+
 def _is_module_names(name: str, value: Any) -> str | None:
     text = _is_collection(name, value)
     if text is not None or not isinstance(value, Collection):
@@ -166,9 +188,24 @@ def _is_class(name: str, value: Any) -> str | None:
         return f"{name} {value.__qualname__!r} has no from_config(); derive it from DataCatalog"
     base = _import(_BASES[name])
     if issubclass(value, base):
-        return None
+        return _overrides_in_vain(name, value) if name == "CONTEXT_CLASS" else None
     home = _BASES[name].replace(":", ".")
     return f"{name} {value.__qualname__!r} is not a {base.__name__}; derive it from {home}"
+
+
+def _overrides_in_vain(name: str, kind: type) -> str | None:
+    """Refuse a context that overrides what nobody calls: it would silently do nothing."""
+    for method, place in _CONTEXT_METHODS.items():
+        if hasattr(kind, method):
+            what = f"{name} {kind.__qualname__!r} overrides {method}(), as contexts of Kedro do"
+            return f"{what}; here override {place}"
+    return None
+
+
+def _is_switch(name: str, value: Any) -> str | None:
+    if isinstance(value, bool):
+        return None
+    return f"{name} is {_kind(value)}; write True or False"
 
 
 def _kind(value: Any) -> str:
@@ -187,9 +224,11 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "CONFIG_LOADER_CLASS": _is_class,
     "CONFIG_LOADER_ARGS": _is_mapping,
     "CONTEXT_CLASS": _is_class,
+    "DATASET_VALIDATION": _is_switch,
     "DATA_CATALOG_CLASS": _is_class,
     "DISABLE_HOOKS_FOR_PLUGINS": _is_collection,
     "HOOKS": _is_hooks,
+    "KEDRO_PLUGINS": _is_distributions,
     "PRIVATE_PARAMETERS": _is_names,
     "SESSION_STORE_CLASS": _is_class,
     "SESSION_STORE_ARGS": _is_mapping,

@@ -14,7 +14,7 @@ from incremental.executors.base import Answer, leave
 from incremental.io.memory import copied
 from incremental.runner.memory import load_unchanged, named
 from incremental.runner.sizes import bytes_read
-from incremental.runner.travel import Trace, manager_of, plugins_of, portable, release_all
+from incremental.runner.travel import Trace, hooks_received, hooks_to_send, portable, release_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -128,11 +128,11 @@ class Worker:
         self._tells_saved = _tells_saved(hooks)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_hooks": plugins_of(self._hooks)}
+        return {**self.__dict__, "_hooks": hooks_to_send(self._hooks)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._hooks = manager_of(state["_hooks"])
+        self._hooks = hooks_received(state["_hooks"])
 
     def __call__(self, task: Task, kept: Mapping[str, Any] | None = None) -> Outcome | Answer:
         """Run one node. Its error, or an interrupt, is in the outcome, and nothing staged is left then."""
@@ -269,7 +269,7 @@ class Worker:
         try:
             outputs = task.node.run(inputs)
         except Exception as error:
-            hooks.hook.on_node_error(error=error, **about)
+            _tell_failure(hooks, error, about)
             raise
         if task.node.is_generator:
             outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
@@ -364,8 +364,14 @@ def _watched(
     try:
         yield from stream
     except Exception as error:
-        hooks.hook.on_node_error(error=error, **about)
+        _tell_failure(hooks, error, about)
         raise
+
+
+def _tell_failure(hooks: Any, error: Exception, about: dict[str, Any]) -> None:
+    from incremental.hooks.manager import tell_error
+
+    tell_error(hooks, "on_node_error", error, **about)
 
 
 def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:

@@ -68,6 +68,15 @@ def portable(error: BaseException) -> BaseException:
         return RunError(f"{type(error).__name__}: {error}")
 
 
+def hooks_to_send(manager: Any) -> Any:
+    """Return what ``hooks_received`` makes a manager of: its hooks, or itself where it says that it travels.
+
+    Raises:
+        HookError: the manager is not one of ours, so that no worker can make it again.
+    """
+    return manager if getattr(manager, "travels", False) is True else plugins_of(manager)
+
+
 def plugins_of(manager: Any) -> list[Any] | None:
     """Return the hooks of a manager in the order in which they were registered.
 
@@ -76,18 +85,21 @@ def plugins_of(manager: Any) -> list[Any] | None:
     """
     if manager is None:
         return None
+    if getattr(manager, "travels", False) is True:
+        plugins: list[Any] = manager.plugins()
+        return plugins
     if getattr(manager, "project_name", _OURS) != _OURS:
         raise HookError(f"a hook manager of {manager.project_name!r} cannot travel; run on threads")
     return [plugin for _, plugin in manager.list_name_plugin() if plugin is not None]
 
 
-def manager_of(plugins: list[Any] | None) -> Any:
-    """Return a manager with these hooks."""
-    if plugins is None:
-        return None
+def hooks_received(sent: Any) -> Any:
+    """Return a manager with the hooks that were sent."""
+    if not isinstance(sent, list):
+        return sent
     from incremental.hooks import create_hook_manager
 
-    return create_hook_manager(plugins, plugins=False)
+    return create_hook_manager(sent, plugins=False)
 
 
 def travelling(catalog: DataCatalog, plan: Plan) -> DataCatalog:

@@ -6,19 +6,22 @@ import copy
 import functools
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
-from incremental.errors import MissingConfigError
+from incremental.errors import MissingConfigError, ParameterValidationError
+from incremental.io.catalog.parameters import Parameters
 from incremental.io.catalog.patterns import PATH_KEYS
 from incremental.privacy import private_values
 from incremental.secrets import Redactor, without_references
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from incremental.config import Origin
     from incremental.io import DataCatalog
+    from incremental.pipeline import Pipeline
     from incremental.project import ImportRule
 
 
@@ -32,13 +35,27 @@ class Context:
         package_name: the package of the project, None for a project of one file.
         hook_manager: hooks to call when a catalog is made, or None.
         runtime_params: parameters given by the caller.
-        catalog_class: the class of ``DATA_CATALOG_CLASS``.
-        durable: whether saves survive a power cut.
-        import_rule: what the configuration may have imported; None for what the project's own may, anything.
+
+    A session sets the other attributes right after it has made a context.
     """
 
     private_parameters: Collection[str] = ()
     """Dotted names of parameters that nothing shows: ``PRIVATE_PARAMETERS`` of the settings."""
+
+    catalog_class: type[DataCatalog] | None = None
+    """What a catalog is made of: ``DATA_CATALOG_CLASS`` of the settings."""
+
+    validates_datasets = True
+    """Whether validators of datasets are applied: ``DATASET_VALIDATION`` of the settings."""
+
+    durable = True
+    """Whether saves survive a power cut."""
+
+    import_rule: ImportRule | None = None
+    """What the configuration may have imported; None for what the project's own may, anything."""
+
+    pipelines: Mapping[str, Pipeline] = MappingProxyType({})
+    """The registered pipelines, whose functions say by their type hints what parameters are made."""
 
     def __init__(
         self,
@@ -48,9 +65,6 @@ class Context:
         package_name: str | None,
         hook_manager: Any = None,
         runtime_params: Mapping[str, Any] | None = None,
-        catalog_class: type[DataCatalog] | None = None,
-        durable: bool = True,
-        import_rule: ImportRule | None = None,
     ) -> None:
         self.project_path = Path(project_path)
         self.config_loader = config_loader
@@ -58,14 +72,32 @@ class Context:
         self.runtime_params = dict(runtime_params or {})
         self._package_name = package_name
         self._hook_manager = hook_manager
-        self._catalog_class = catalog_class
-        self._durable = durable
-        self.import_rule = import_rule
+        self._scope: tuple[Pipeline, ...] | None = None
+        self._typed: dict[str, Any] | None = None
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters of base, environment and caller, merged; a copy of your own."""
-        return copy.deepcopy(self._parameters)
+        """The parameters of base, environment and caller, merged; a copy of your own.
+
+        Where the function of a node that will run has a type hint for a ``params:`` input, a pydantic model
+        or a dataclass, the value is an object of that class.
+
+        Raises:
+            ParameterValidationError: parameters that do not make what is asked for, with file and line.
+        """
+        if self._typed is None:
+            self._typed = self._make_typed()
+        return copy.deepcopy(self._typed)
+
+    @property
+    def plain_params(self) -> Mapping[str, Any]:
+        """The parameters as they are configured, whatever functions make of them; not to be changed."""
+        return self._parameters
+
+    def serve(self, *pipelines: Pipeline) -> None:
+        """Make of parameters what these pipelines ask for, and not what all that are registered do."""
+        self._scope = pipelines
+        self._typed = None
 
     @functools.cached_property
     def catalog(self) -> DataCatalog:
@@ -97,7 +129,7 @@ class Context:
                 catalog=catalog,
                 conf_catalog=self._catalog_config,
                 conf_creds=self._credentials,
-                parameters=self.params,
+                parameters=_by_name(self.params),
                 save_version=save_version,
                 load_versions=dict(load_versions or {}),
             )
@@ -106,16 +138,34 @@ class Context:
     def _make_catalog(self, save_version: str | None, load_versions: Mapping[str, str] | None) -> DataCatalog:
         from incremental.io import DataCatalog
 
-        kind = self._catalog_class or DataCatalog
-        return kind.from_config(
-            self._catalog_config,
-            self._credentials,
-            load_versions,
-            save_version,
-            parameters=self._parameters,
-            origin=self._origin,
-            durable=self._durable,
-        )
+        make: Callable[..., DataCatalog] = (self.catalog_class or DataCatalog).from_config
+        parameters = self.params
+        extras = {"parameters": parameters, "origin": self._origin, "durable": self.durable}
+        if self.catalog_class not in (None, DataCatalog):
+            extras = _accepted(make, extras)  # one that was written for Kedro takes none of them
+        catalog = make(self._catalog_config, self._credentials, load_versions, save_version, **extras)
+        if "parameters" not in extras:
+            for name, value in _by_name(parameters).items():
+                catalog[name] = value
+        catalog.validation_enabled = self.validates_datasets
+        return catalog
+
+    def _make_typed(self) -> dict[str, Any]:
+        from incremental.session.typed import find_wishes, fulfil
+
+        wishes = find_wishes(self.pipelines.values() if self._scope is None else self._scope)
+        if not wishes:
+            return self._parameters
+        typed, misfits = fulfil(self._parameters, wishes)
+        if misfits:
+            from incremental.config import Fault, error_of
+
+            faults = [
+                Fault(self._find("parameters", *each.path), self.redactor.scrub(each.text))
+                for each in misfits
+            ]
+            raise error_of(faults, "parameters", ParameterValidationError)
+        return typed
 
     @functools.cached_property
     def _parameters(self) -> dict[str, Any]:
@@ -162,6 +212,22 @@ class Context:
         """Return the file and line of an entry, where the loader can tell."""
         find = getattr(self.config_loader, "origin", None)
         return None if find is None else find(*path)
+
+
+def _accepted(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those keyword arguments that a function takes."""
+    from inspect import Parameter, signature
+
+    taken = signature(function).parameters
+    if any(each.kind is Parameter.VAR_KEYWORD for each in taken.values()):
+        return arguments
+    return {name: value for name, value in arguments.items() if name in taken}
+
+
+def _by_name(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters under the names that nodes have for them, the nested ones included."""
+    known = Parameters(parameters)
+    return {name: known[name] for name in known.names()}
 
 
 def _anchor_paths(entry: dict[str, Any], root: str) -> None:

@@ -81,6 +81,7 @@ class Execution:
         """Plan a request, and return the plan with what it was made from."""
         request, owed = self._resumed(request)
         selected = self.select(request)
+        self._context.serve(selected.whole)
         catalog = self._context.create_catalog(None, request.load_versions)
         return self._prepare(request, selected, locate_all(selected.pipeline, catalog), owed)
 
@@ -109,6 +110,7 @@ class Execution:
         asked = request
         request, owed = self._resumed(request, wait=wait)
         selected = self.select(request)
+        self._context.serve(selected.whole)
         recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
         run_id = None if recorder is None else recorder.run_id
         catalog = self._context.create_catalog(run_id, request.load_versions)
@@ -136,13 +138,18 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            self._call(
-                "on_pipeline_error",
-                error=error,
-                run_params=about,
-                pipeline=selected.pipeline,
-                catalog=catalog,
-            )
+            if self._hooks is not None:
+                from incremental.hooks.manager import tell_error
+
+                pipeline = selected.pipeline
+                tell_error(
+                    self._hooks,
+                    "on_pipeline_error",
+                    error,
+                    run_params=about,
+                    pipeline=pipeline,
+                    catalog=catalog,
+                )
             raise
         self._call(
             "after_pipeline_run",
@@ -276,7 +283,7 @@ class Execution:
             "project_path": str(self._context.project_path),
             "env": self._context.env,
             "incremental_version": __version__,
-            "kedro_version": None,
+            "kedro_version": getattr(sys.modules.get("kedro"), "__version__", None),
             "pipeline_name": request.pipeline_names[0] if len(request.pipeline_names) == 1 else None,
             "pipeline_names": list(request.pipeline_names) or [DEFAULT],
             "tags": list(selection.tags),
@@ -319,7 +326,7 @@ def configuration_digest(context: Context) -> str:
     """Return a digest of parameters and environment, which a sealed plan must meet again unchanged."""
     import xxhash
 
-    text = json.dumps([context.env, context.params], sort_keys=True, default=str)
+    text = json.dumps([context.env, context.plain_params], sort_keys=True, default=str)
     return xxhash.xxh3_128_hexdigest(text.encode())
 
 

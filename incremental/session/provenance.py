@@ -37,7 +37,7 @@ def circumstances(context: Context, runner: object) -> dict[str, Any]:
         "python": ".".join(map(str, sys.version_info[:3])),
         "incremental": __version__,
         "process": birth_of(os.getpid()),
-        "parameters": scrub_all(mask_parameters(context.params, context.private_parameters)),
+        "parameters": scrub_all(mask_parameters(context.plain_params, context.private_parameters)),
     }
 
 

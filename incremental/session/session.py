@@ -49,14 +49,14 @@ class Session:
     ) -> None:
         self._loaded = project
         self._save_on_close = save_on_close
-        self._env = env
+        self._env = env or project.default_env
         self._runtime_params = dict(runtime_params or {})
         self._conf_source = conf_source
         self._closed = False
         root = project.project.path
         self._ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=project.is_durable)
         private = tuple(project.settings.PRIVATE_PARAMETERS)
-        self._record = SessionRecord(project.project, env, self._runtime_params, private)
+        self._record = SessionRecord(project.project, self._env, self._runtime_params, private)
 
     @classmethod
     def create(
@@ -73,7 +73,8 @@ class Session:
             project_path: a folder in the project, or the file of a one-file project; by default the
                 project around the working directory.
             save_on_close: keep a record of the session in its store.
-            env: the environment of the configuration, such as ``prod``.
+            env: the environment of the configuration, such as ``prod``; by default what ``INCREMENTAL_ENV``
+                says, in a Kedro project ``KEDRO_ENV``.
             runtime_params: parameters on top of the configured ones; a dotted name reaches inside.
             conf_source: the configuration folder, in place of the project's own.
 
@@ -352,27 +353,13 @@ class Session:
 
     @functools.cached_property
     def _hooks(self) -> Any:
-        from incremental.hooks import create_hook_manager
-
-        settings = self._loaded.settings
-        return create_hook_manager(settings.HOOKS, disabled_plugins=settings.DISABLE_HOOKS_FOR_PLUGINS)
+        return self._loaded.hook_manager()
 
     @functools.cached_property
     def _context(self) -> Context:
-        settings = self._loaded.settings
-        loader = self._loaded.config_loader(self._env, self._runtime_params, self._conf_source)
-        context: Context = settings.CONTEXT_CLASS(
-            project_path=self.project.path,
-            config_loader=loader,
-            env=self._env,
-            package_name=self.project.package_name,
-            hook_manager=self._hooks,
-            runtime_params=self._runtime_params,
-            catalog_class=settings.DATA_CATALOG_CLASS,
-            durable=self._loaded.is_durable,
-            import_rule=self._loaded.import_rule(self._conf_source),
+        context: Context = self._loaded.context(
+            self._env, self._runtime_params, self._conf_source, self._hooks
         )
-        context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         if self._hooks is not None:
             self._hooks.hook.after_context_created(context=context)
         return context

@@ -105,15 +105,19 @@ class History:
     def __init__(self, ledger: FileLedger) -> None:
         self._ledger = ledger
 
-    def claim(self) -> str:
+    def claim(self, wanted: str | None = None) -> str:
         """Return an id that no other session or run has: the present moment, or the next free millisecond.
 
         Ids sort by time and look like ``2024-01-15T10.30.45.123Z``. Two processes that ask in the same
         millisecond get different ones, because each id is inserted exclusively.
+
+        Args:
+            wanted: the id to claim if it is free.
         """
         moment = datetime.now(timezone.utc)
         while True:
-            name = f"{moment:%Y-%m-%dT%H.%M.%S}.{moment.microsecond // 1000:03d}Z"
+            name = wanted or f"{moment:%Y-%m-%dT%H.%M.%S}.{moment.microsecond // 1000:03d}Z"
+            wanted = None
             try:
                 with self._ledger.transaction() as connection:
                     connection.execute("INSERT INTO name VALUES (?)", (name,))

@@ -118,16 +118,16 @@ class LedgerFile:
             try:
                 self.flush()
             finally:
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
 
     def _write_waiting(self, *, synced: bool = False) -> None:
         """Write what waits in a transaction of its own, so that it does not fail with another."""
-        waiting, self._waiting = self._waiting, []
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        waiting, self._waiting = self._waiting, []  # a timer goes on, for what will wait next: threads cost
         try:
             with self.transaction(synced=synced) as connection:
                 for statement, group in groupby(waiting, key=itemgetter(0)):

@@ -500,10 +500,10 @@ CASES = {
         "error: no project in '<project>' or above it: 'pyproject.toml' has no [tool.incremental]; add [tool.incremental] with package_name = \"...\"\n",
         {"pyproject.toml": "[project]\nname = 'x'\n"},
     ),
-    "a Kedro project": Case(
+    "a Kedro project without its package": Case(
         "run",
-        "error: no project in '<project>' or above it: 'pyproject.toml' has no [tool.incremental]; it has [tool.kedro]: copy that table as [tool.incremental]\n",
-        {"pyproject.toml": "[tool.kedro]\npackage_name = 'x'\n"},
+        "error: pyproject.toml:1: [tool.kedro] has no 'package_name'; name the package in 'src'\n",
+        {"pyproject.toml": "[tool.kedro]\nproject_name = 'x'\n"},
     ),
     "a pyproject.toml that is no TOML": Case(
         "run",

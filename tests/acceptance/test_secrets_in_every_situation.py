@@ -165,7 +165,7 @@ from incremental.hooks import hook_impl
 class Failing:
     @hook_impl
     def after_catalog_created(self, conf_creds, parameters):
-        raise RuntimeError(f"cannot report to {conf_creds['store']['key']}, {parameters['db']['password']}")
+        raise RuntimeError(f"cannot report to {conf_creds['store']['key']}, {parameters['params:db']['password']}")
 
 
 HOOKS = (Failing(),)

@@ -457,21 +457,6 @@ def test_a_wrong_merge_strategy_is_refused_at_once(conf, strategy, text):
     assert error(lambda: OmegaConfigLoader(root, merge_strategy=strategy)) == text
 
 
-@pytest.mark.parametrize(
-    ("source", "kind", "shown"),
-    [
-        ("conf.zip", "an archive", "conf.zip"),
-        ("a/conf.tar.gz", "an archive", "a/conf.tar.gz"),
-        ("s3://key:secret@bucket/conf", "a remote folder", "s3://bucket/conf"),
-    ],
-)
-def test_archives_and_remote_folders_are_refused_for_now(source, kind, shown):
-    assert error(lambda: OmegaConfigLoader(source)) == (
-        f"conf_source {shown!r} is {kind}, which is not supported yet; "
-        "copy it to a local folder and name that"
-    )
-
-
 def test_a_key_in_two_files_of_one_environment_is_refused_with_both(conf):
     root = conf(base__catalog_a="x: 1\ncars: {a: 1}", base__catalog_b="cars: {b: 1}")
     assert error(lambda: OmegaConfigLoader(root), "catalog") == (

@@ -111,10 +111,21 @@ def test_a_pyproject_without_the_table_says_what_to_add(root):
     )
 
 
-def test_a_kedro_project_says_what_to_copy(root):
-    write(root, '[tool.kedro]\npackage_name = "x"\n')
-    assert error(find_project) == NOTHING.format(root=str(root)) + (
-        "'pyproject.toml' has no [tool.incremental]; it has [tool.kedro]: copy that table as [tool.incremental]"
+def test_a_kedro_project_is_found_whatever_else_its_table_has(root):
+    write(root, '[tool.kedro]\npackage_name = "hello"\nproject_name = "Hello"\nmicropkg = {}\n')
+    assert find_project() == Project(root, "hello", "Hello", root / "src", of_kedro=True)
+
+
+def test_where_both_tables_are_there_ours_is_the_projects(root):
+    write(root, f'[tool.kedro]\npackage_name = "other"\n{TABLE}')
+    assert find_project() == Project(root, "hello", "hello", root / "src")
+
+
+def test_a_fault_of_kedros_table_is_shown_with_its_line(root):
+    write(root, '\n[tool.kedro]\nproject_name = "x"\nsource_dir = "sr"\n')
+    assert (
+        error(find_project)
+        == "pyproject.toml:2: [tool.kedro] has no 'package_name'; name the package in 'sr'"
     )
 
 

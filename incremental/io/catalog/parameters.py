@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 ALL = "parameters"
@@ -52,8 +53,8 @@ def _descend(tree: Mapping[Any, Any], path: str) -> Any:
         return value
     cut = path.rfind(".")
     while cut > 0:
-        inner = _child(tree, path[:cut])
-        if isinstance(inner, Mapping):
+        inner = _fields(_child(tree, path[:cut]))
+        if inner is not None:
             value = _descend(inner, path[cut + 1 :])
             if value is not _NOTHING:
                 return value
@@ -72,5 +73,19 @@ def _child(tree: Mapping[Any, Any], key: str) -> Any:
 def _names(tree: Mapping[Any, Any], prefix: str) -> Iterator[str]:
     for key, value in tree.items():
         yield f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _names(value, f"{prefix}{key}.")
+        inner = _fields(value)
+        if inner is not None:
+            yield from _names(inner, f"{prefix}{key}.")
+
+
+def _fields(value: Any) -> Mapping[Any, Any] | None:
+    """Return what a parameter has inside: the items of a mapping, the fields of a dataclass or a model."""
+    if type(value) in _ATOMS:
+        return None
+    if isinstance(value, Mapping):
+        return value
+    kind = type(value)
+    if is_dataclass(kind):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    names = getattr(kind, "model_fields", None)  # of pydantic, which is not imported to find out
+    return {name: getattr(value, name) for name in names} if isinstance(names, Mapping) else None

@@ -1,0 +1,49 @@
+"""Let Kedro work without a word: what it logs, warns of and configures stays out. It does not load Kedro."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TALKATIVE = ("kedro.framework.project", "kedro.pipeline.node")
+
+
+@contextmanager
+def kedro_kept_quiet() -> Iterator[None]:
+    """Keep Kedro from taking over the logging of this process, and from showing what it deprecates.
+
+    ``kedro.framework.project`` configures all logging when it is imported, and again for each project. A
+    command of ours has logs of its own by then, and obeys the project's ``logging.yml`` itself.
+    """
+    configure = logging.config.dictConfig
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    silenced = [logger for logger in loggers if not logger.disabled]
+    logging.config.dictConfig = _ignore  # type: ignore[assignment]
+    for logger in silenced:
+        logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        logging.config.dictConfig = configure
+        for logger in silenced:
+            logger.disabled = False
+
+
+@contextmanager
+def chatter_ignored() -> Iterator[None]:
+    """Hide warnings of what users cannot change: how Kedro uses OmegaConf, and that it tries out previews."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"The 'preview_fn' feature is experimental")
+        warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated")
+        yield
+
+
+def _ignore(config: dict[str, Any]) -> None:
+    """Stand in for ``dictConfig``."""

@@ -1,0 +1,3 @@
+"""Prices of shuttles: tables, a model, three reports."""
+
+__version__ = "0.1"

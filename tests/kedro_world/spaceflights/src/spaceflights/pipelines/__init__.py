@@ -1,0 +1,1 @@
+"""The pipelines, each in a package of its own."""

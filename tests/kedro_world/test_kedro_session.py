@@ -1,0 +1,247 @@
+"""Kedro's own session and command line with our runner: hooks, refusals, plans, kills, and the whole project."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("kedro", reason="compares with Kedro")
+pytest.importorskip("kedro_datasets", reason="compares with Kedro")
+
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro_projects import PICTURE, KedroProject, assert_same
+from kedro_small import write_project
+
+import incremental.kedro
+from incremental.errors import IncrementalError, SessionError
+from incremental.kedro import IncrementalRunner
+
+CATALOG = """
+    raw: {type: text.TextDataset, filepath: data/raw.txt}
+    loud: {type: text.TextDataset, filepath: data/loud.txt}
+    long: {type: text.TextDataset, filepath: data/long.txt, versioned: true}
+    """
+NODES = "[node(shout, 'raw', 'loud', name='shout', tags='x'), node(twice, ['loud', 'params:word'], 'long', name='twice')]"
+FUNCTIONS = """
+    from pathlib import Path
+
+
+    def shout(text):
+        return text.upper()
+
+
+    def twice(text, word):
+        if Path("broken").exists():
+            raise LookupError("this node is broken")
+        return text + word
+    """
+SETTINGS = """
+    from kedro.framework.hooks import hook_impl
+
+
+    class Hooks:
+        heard = []
+
+        @hook_impl
+        def before_pipeline_run(self, run_params):
+            self.heard.append(("before_pipeline_run", run_params["run_id"]))
+
+        @hook_impl
+        def after_pipeline_run(self, run_result):
+            self.heard.append(("after_pipeline_run", {name: each.load() for name, each in run_result.items()}))
+
+        @hook_impl
+        def on_pipeline_error(self, error):
+            self.heard.append(("on_pipeline_error", error))
+
+        @hook_impl
+        def before_node_run(self, node, run_id):
+            self.heard.append(("before_node_run", f"{node.name} {run_id}"))
+
+
+    HOOKS = (Hooks(),)
+    """
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A small project in the working directory, opened by Kedro; the name of its package."""
+    level, path = logging.root.level, list(sys.path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    package = write_project(tmp_path, NODES, CATALOG, settings=SETTINGS, functions=FUNCTIONS)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw.txt").write_text("sea")
+    bootstrap_project(tmp_path)
+    yield package
+    sys.path[:] = path
+    logging.root.setLevel(level)
+
+
+def run(**arguments: Any) -> tuple[str, Any]:
+    """Run Kedro's session with our runner; return its id and what it returned."""
+    with KedroSession.create(Path.cwd(), save_on_close=False) as session:
+        return session.session_id, session.run(runner=IncrementalRunner(), **arguments)
+
+
+def heard(package: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = sys.modules[f"{package}.settings"].Hooks.heard
+    told = list(found)
+    found.clear()
+    return told
+
+
+def all_files(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_session_tells_its_hooks_as_ever(small: str) -> None:
+    run_id, result = run()
+    assert result["long"].load() == "SEAsalt"
+    assert heard(small) == [
+        ("before_pipeline_run", run_id),
+        ("before_node_run", f"shout {run_id}"),
+        ("before_node_run", f"twice {run_id}"),
+        ("after_pipeline_run", {"long": "SEAsalt"}),
+    ]
+    assert (Path("data") / "long.txt" / run_id / "long.txt").read_text() == "SEAsalt"
+
+
+def test_a_failing_node_ends_the_session_with_its_own_exception(small: str) -> None:
+    Path("broken").touch()
+    with pytest.raises(LookupError, match="this node is broken") as caught:
+        run()
+    assert heard(small)[-1] == ("on_pipeline_error", caught.value)
+    Path("broken").unlink()
+    run_id, _ = run(only_missing_outputs=True)
+    assert [told for told in heard(small) if told[0] == "before_node_run"] == [
+        ("before_node_run", f"twice {run_id}")
+    ]
+
+
+def test_a_refused_run_is_an_error_of_the_pipeline_too(small: str) -> None:
+    Path("data/raw.txt").unlink()
+    with pytest.raises(IncrementalError, match="dataset 'raw', read by 'shout', does not exist") as caught:
+        run()
+    assert heard(small)[-1] == ("on_pipeline_error", caught.value)
+
+
+def test_a_plan_says_what_a_run_would_do_and_writes_nothing(small: str, tmp_path: Path) -> None:
+    before = all_files(tmp_path)
+    plan = incremental.kedro.plan()
+    assert [step.node.name for step in plan.running] == ["shout", "twice"]
+    assert all_files(tmp_path) == before
+    run()
+    Path("data/loud.txt").unlink()
+    before = all_files(tmp_path)
+    plan = incremental.kedro.plan(tmp_path / "src")
+    assert plan.summary == "1 of 2 nodes to run · 1 skipped · 1 output suspect"
+    assert all_files(tmp_path) == before
+
+
+def test_a_plan_takes_a_session_its_environment_and_the_selectors(small: str, tmp_path: Path) -> None:
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        plan = incremental.kedro.plan(session, tags=["x"], only_missing_outputs=False)
+        assert [step.node.name for step in plan.steps] == ["shout"]
+        assert session.run(runner=IncrementalRunner())["long"].load() == "SEAsalt"
+    pinned = incremental.kedro.plan(from_nodes=["twice"], load_versions={"long": "2020-01-01T00.00.00.000Z"})
+    assert not pinned.is_valid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"project": "/"}, "in no project of Kedro"),
+        ({"tag": ["x"]}, "selector 'tag' is unknown; did you mean 'tags'"),
+        ({"pipeline_names": ["__defalt__"]}, "'__defalt__' is not registered; did you mean '__default__'"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(small: str, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(SessionError, match=said):
+        incremental.kedro.plan(**arguments)
+
+
+def test_a_run_elsewhere_keeps_its_ledger_in_the_project(
+    small: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir("/")
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        session.run(runner=IncrementalRunner())
+    assert (tmp_path / ".incremental" / "ledger.sqlite").exists()
+
+
+def test_the_environment_is_noted_where_it_can_be_known(small: str, tmp_path: Path, monkeypatch: Any) -> None:
+    from incremental.state import FileLedger, History
+
+    (tmp_path / "conf" / "prod").mkdir()
+    (tmp_path / "conf" / "prod" / "parameters.yml").write_text("word: pepper\n")
+    monkeypatch.setenv("KEDRO_ENV", "prod")
+    run()
+    ledger = FileLedger(tmp_path / ".incremental" / "ledger.sqlite", tmp_path)
+    noted = History(ledger).runs()[0]
+    ledger.close()
+    assert noted.request["env"] == "prod"
+    assert noted.details["parameters"] == {"word": "pepper"}
+
+
+KILLED = """
+import os, signal, sys
+import kedro_datasets.plotly as plotly
+from kedro.framework.cli import main
+
+def half(self, data):
+    open(str(self._filepath), "w").write('{"data": [')
+    os.kill(os.getpid(), signal.SIGKILL)
+
+plotly.JSONDataset.save = half.__wrapped__ = half
+sys.argv = ["kedro", "run", "--runner=incremental.kedro.IncrementalRunner"]
+main()
+"""
+
+
+def test_the_project_unchanged_is_killed_half_way_and_resumed(
+    raw: KedroProject, kedro_made: KedroProject
+) -> None:
+    killed = raw.python(KILLED)
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    half = raw.data("08_reporting/capacity_by_type.json")
+    assert half.read_text() == '{"data": ['
+    kept = raw.data("02_intermediate/preprocessed_companies.pq").stat().st_mtime_ns
+
+    resumed = raw.kedro("run", "--runner=incremental.kedro.IncrementalRunner", "--only-missing-outputs")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "capacity_by_type incomplete" in resumed.stdout
+    assert raw.data("02_intermediate/preprocessed_companies.pq").stat().st_mtime_ns == kept
+    assert raw.data(PICTURE).exists()
+    assert_same(raw.results(), kedro_made.results())
+
+
+def test_a_plan_imports_no_library_for_the_datasets_it_asks_for(raw: KedroProject) -> None:
+    code = "import sys, incremental.kedro; plan = incremental.kedro.plan(); print(plan.summary)\n"
+    code += "print(sorted({'kedro_datasets', 'plotly', 'matplotlib', 'sklearn'} & sys.modules.keys()))"
+    said = raw.python(code)
+    assert said.stdout.splitlines()[-2:] == ["9 of 9 nodes to run · 0 skipped", "[]"], (
+        said.stdout + said.stderr
+    )
+
+
+def test_the_command_line_of_kedro_shows_a_refusal_briefly(tmp_path: Path) -> None:
+    write_project(tmp_path, NODES, CATALOG, functions=FUNCTIONS)
+    said = KedroProject(tmp_path).kedro("run", "--runner=incremental.kedro.IncrementalRunner")
+    assert said.returncode == 2
+    told = said.stderr[said.stderr.rindex("Error: ") :]
+    assert told == (
+        f"Error: dataset 'raw', read by 'shout', does not exist at {tmp_path}/data/raw.txt; "
+        "put it there or correct its path\n"
+    )
