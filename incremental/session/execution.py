@@ -80,8 +80,7 @@ class Execution:
     def prepare(self, request: Request) -> Prepared:
         """Plan a request, and return the plan with what it was made from."""
         request, owed = self._resumed(request)
-        selected = self.select(request)
-        self._context.serve(selected.whole)
+        selected = self._served(request)
         catalog = self._context.create_catalog(None, request.load_versions)
         return self._prepare(request, selected, locate_all(selected.pipeline, catalog), owed)
 
@@ -109,13 +108,13 @@ class Execution:
         runner = _checked(runner)
         asked = request
         request, owed = self._resumed(request, wait=wait)
-        selected = self.select(request)
-        self._context.serve(selected.whole)
+        selected = self._served(request)
         recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
         run_id = None if recorder is None else recorder.run_id
         catalog = self._context.create_catalog(run_id, request.load_versions)
         about = self._run_params(asked, runner, run_id)
-        self._call("before_pipeline_run", run_params=about, pipeline=selected.pipeline, catalog=catalog)
+        told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
+        self._call("before_pipeline_run", **told)
         try:
             survey = locate_all(selected.pipeline, catalog)
             outputs = _outputs(selected.pipeline.nodes, survey.locations)
@@ -138,15 +137,9 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            self._tell_failure(error, run_params=about, pipeline=selected.pipeline, catalog=catalog)
+            self._tell_failure(error, **told)
             raise
-        self._call(
-            "after_pipeline_run",
-            run_params=about,
-            run_result=result,
-            pipeline=selected.pipeline,
-            catalog=catalog,
-        )
+        self._call("after_pipeline_run", run_result=result, **told)
         return result
 
     def select(self, request: Request) -> Selected:
@@ -169,6 +162,12 @@ class Execution:
         for name in names[1:]:
             whole = whole + known[name]
         return select(whole, request.selection, request.forced)
+
+    def _served(self, request: Request) -> Selected:
+        """Select, and have the context make of parameters what the pipelines asked for want."""
+        selected = self.select(request)
+        self._context.serve(selected.whole)
+        return selected
 
     def _prepare(
         self, request: Request, selected: Selected, survey: Survey, owed: tuple[str, ...]

@@ -75,7 +75,7 @@ def compare(layers, over, environment):
 configurations = (layers, st.dictionaries(words, values, max_size=2), st.booleans())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(*configurations)
 @example([{"a": "${b}", "b": {"c": [1, "${m}"]}, "m": None, "o": "<${m}${b.c}>"}], {}, False)
 @example([{"a": "${b.c}/${globals:m.b}", "b": {"c": "${runtime_params:none, ${globals:w}}"}}], {}, False)
