@@ -57,11 +57,16 @@ def resolve(
     """
     over = over or {}
     excessive = [fault for layer in (*layers, over) for fault in _excessive(layer)]
-    excessive += _excessive_together([*layers, over], scope)
-    if excessive:
-        return {}, excessive[:_MOST]
-    simple = resolve_simply(layers, scope, over)
-    return resolve_by_omegaconf(layers, scope, over) if simple is None else (simple, [])
+    try:
+        excessive += _excessive_together([*layers, over], scope)
+        if excessive:
+            return {}, excessive[:_MOST]
+        simple = resolve_simply(layers, scope, over)
+        return resolve_by_omegaconf(layers, scope, over) if simple is None else (simple, [])
+    except RecursionError:
+        path, _ = next(text for layer in (*layers, over) for text in _interpolated(layer, ()))
+        text = "references lead through more others than can be followed; write the values out"
+        return {}, [InterpolationFault(path, text)]
 
 
 def resolve_by_omegaconf(

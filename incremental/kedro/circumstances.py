@@ -31,6 +31,11 @@ class HandedContext(Context):
         self._handed = catalog
 
     @property
+    def plain_params(self) -> Mapping[str, Any]:
+        """The parameters; Kedro's session has made of them what functions ask for."""
+        return self.params
+
+    @property
     def params(self) -> dict[str, Any]:
         """The parameters, as the catalog has them."""
         if not self._handed.has_parameter("parameters"):

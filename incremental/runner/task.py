@@ -269,7 +269,7 @@ class Worker:
         try:
             outputs = task.node.run(inputs)
         except Exception as error:
-            hooks.hook.on_node_error(error=error, **about)
+            _tell_failure(hooks, error, about)
             raise
         if task.node.is_generator:
             outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
@@ -362,8 +362,14 @@ def _watched(
     try:
         yield from stream
     except Exception as error:
-        hooks.hook.on_node_error(error=error, **about)
+        _tell_failure(hooks, error, about)
         raise
+
+
+def _tell_failure(hooks: Any, error: Exception, about: dict[str, Any]) -> None:
+    from incremental.hooks.manager import tell_error
+
+    tell_error(hooks, "on_node_error", error, **about)
 
 
 def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:

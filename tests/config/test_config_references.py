@@ -251,3 +251,11 @@ def test_a_long_chain_of_references_is_followed():
     values, problems = resolve([_doubling(150, "${@}")], SCOPE)
     assert problems == []
     assert values["a150"] == "x"
+
+
+@pytest.mark.parametrize("link", ["${@}", "${oc.select:@}"])
+def test_a_chain_that_cannot_be_followed_to_its_end_is_refused(link):
+    backwards = dict(reversed(_doubling(400, link).items()))
+    values, problems = resolve([backwards], SCOPE)
+    assert values == {}
+    assert "lead through more others than can be followed" in problems[0].text

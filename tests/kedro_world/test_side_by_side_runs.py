@@ -180,3 +180,21 @@ def test_a_runtime_pattern_that_stores_makes_intermediate_results_persistent(tmp
         return sorted((path.name, path.read_text().split()) for path in folder.iterdir())
 
     assert run("incremental") == run("kedro")
+
+
+@pytest.mark.parametrize("mode", ["assign", "deepcopy"])
+def test_a_runtime_pattern_says_how_values_in_memory_are_copied(mode: str) -> None:
+    def run(name: str) -> Any:
+        io, pipeline, runner = WORLDS[name]
+
+        class Catalog(io.DataCatalog):  # type: ignore[name-defined,misc]
+            default_runtime_patterns = {"{default}": {"type": "MemoryDataset", "copy_mode": mode}}  # noqa: RUF012
+
+        made: list[Any] = []
+        nodes = [
+            pipeline.node(lambda: made.append([]) or made, None, "x", name="make"),  # type: ignore[func-returns-value]
+            pipeline.node(lambda data: data is made, "x", "same", name="look"),
+        ]
+        return runner.SequentialRunner().run(pipeline.Pipeline(nodes), Catalog.from_config({}))["same"].load()
+
+    assert run("incremental") == run("kedro") == (mode == "assign")

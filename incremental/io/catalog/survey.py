@@ -141,7 +141,7 @@ class Survey:
 
     def _take_unnamed(self, name: str) -> None:
         """Take a name that is not in the catalog: it lives in memory, unless the catalog has it otherwise."""
-        if self.catalog.config_resolver.has_stored_defaults:
+        if self.catalog.config_resolver.has_own_defaults:
             self._take_other(name, self.catalog.get(name, fallback_to_runtime_pattern=True))
 
     def _ask_folders(self) -> None:
