@@ -44,6 +44,8 @@ loggers:
 root: {level: WARNING, handlers: [console]}
 """,
     "data/orders.json": '[["ann", 12], ["bob", 3], ["ann", 8]]',
+    "data/totals.json": '{"ann": 20}',
+    "data/report.txt": "ann 20\n",
     "src/shop/__init__.py": "",
     "src/shop/settings.py": "",
     "src/shop/pipeline_registry.py": """from kedro.pipeline import Pipeline, node
