@@ -258,6 +258,7 @@ def test_a_failed_run_is_resumed(project: Path) -> None:
 
 def test_without_a_project_what_is_begun_is_kept_with_the_runner(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)
     runner = IncrementalRunner()
     result = runner.run(pipeline(), catalog(tmp_path))
     assert loaded(result)["final"] == "AESsalt"
