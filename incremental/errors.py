@@ -21,7 +21,8 @@
     │   ├── ValidationConfigurationError  a validator that cannot be used
     │   └── DataValidationError           data that its validator refused
     ├── ConfigError                       configuration: file, line, word, remedy
-    │   └── MissingConfigError            (SessionError, KeyError) no file for what was asked
+    │   ├── MissingConfigError            (SessionError, KeyError) no file for what was asked
+    │   └── ParameterValidationError      a parameter that does not make what a type hint asks for
     ├── SessionError                      a session that cannot start or run
     │   ├── ClaimError                    another run writes what this one would
     │   └── ProjectError                  pyproject.toml, settings, registry
@@ -203,6 +204,10 @@ class MissingConfigError(ConfigError, SessionError, KeyError):
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # KeyError would quote the message
+
+
+class ParameterValidationError(ConfigError):
+    """Parameters do not make what functions ask for by their type hints."""
 
 
 class ProjectError(SessionError):

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from incremental._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from incremental.errors import CheckFailure, DataValidationError, ValidationConfigurationError
+    from incremental.errors import (
+        CheckFailure,
+        DataValidationError,
+        ParameterValidationError,
+        ValidationConfigurationError,
+    )
     from incremental.io.validation.pandera import PanderaValidator
     from incremental.io.validation.results import ValidationResult, validate_catalog, validate_dataset
     from incremental.io.validation.specs import ValidatorSpec
@@ -22,6 +27,7 @@ _HOMES = {
     "CallableValidator": "incremental.io.validation.validators",
     "CheckFailure": "incremental.errors",
     "DataValidationError": "incremental.errors",
+    "ParameterValidationError": "incremental.errors",
     "PanderaValidator": "incremental.io.validation.pandera",
     "ValidationConfigurationError": "incremental.errors",
     "ValidationResult": "incremental.io.validation.results",
@@ -38,6 +44,7 @@ __all__ = [
     "CheckFailure",
     "DataValidationError",
     "PanderaValidator",
+    "ParameterValidationError",
     "ValidationConfigurationError",
     "ValidationResult",
     "Validator",

@@ -16,15 +16,15 @@ def _claims_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an environment says in which kedro-datasets is not installed."""
+    monkeypatch.setitem(sys.modules, "kedro_datasets", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Count no lines while laws and fault suites repeat them: tracing doubles the time that they take."""
     for item in items:
         is_law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_law or "faults" in item.path.parts:
             item.add_marker("no_cover")
-
-
-@pytest.fixture
-def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an environment says in which kedro-datasets is not installed."""
-    monkeypatch.setitem(sys.modules, "kedro_datasets", None)

@@ -101,6 +101,11 @@ class Cleaning:
             else:
                 if place is not None:
                     yield name, place
+                elif self._keep_versions is not None and (self._catalog.entry(name) or {}).get("versioned"):
+                    kind = (self._catalog.get_type(name) or "").rpartition(".")[2]
+                    self.kept.append(
+                        Kept(name, f"{kind} is no dataset of ours: remove its old versions by hand")
+                    )
 
     def _find_leftovers(self, places: Iterable[Place]) -> None:
         by_storage: defaultdict[str, list[Place]] = defaultdict(list)

@@ -138,7 +138,12 @@ _OPENING = (
         metavar="A.B=1,C=X",
         help="Parameters over the configured ones.",
     ),
-    click.option("--conf-source", metavar="PATH", type=click.Path(), help="The configuration folder to use."),
+    click.option(
+        "--conf-source",
+        metavar="PATH",
+        type=click.Path(),
+        help="The configuration to use: a folder, a .zip or .tar.gz of one, or a URL.",
+    ),
 )
 
 

@@ -38,9 +38,11 @@ def _states(plan: Plan) -> Iterator[Check]:
 
     facts = plan.facts
     incomplete = sorted(name for name, state in facts.states.items() if state is State.INCOMPLETE)
-    if incomplete:
-        what = f"{count(len(incomplete), 'dataset')} incomplete: {listed(incomplete)}; a save never ended"
-        yield Check("outputs", what, "incremental run --only-missing-outputs makes them again")
+    begun = [name for name in incomplete if name not in facts.parted]
+    for names, why in ((begun, "a save never ended"), (sorted(facts.parted), "not committed together")):
+        if names:
+            what = f"{count(len(names), 'dataset')} incomplete: {listed(names)}; {why}"
+            yield Check("outputs", what, "incremental run --only-missing-outputs makes them again")
     if plan.suspects:
         names = [suspect.dataset for suspect in plan.suspects]
         what = f"{count(len(names), 'output')} suspect, older than what they were made from: {listed(names)}"

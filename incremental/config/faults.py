@@ -50,13 +50,13 @@ def show_path(path: str | os.PathLike[str]) -> str:
         return strip_url(text)
 
 
-def error_of(faults: Sequence[Fault], what: str) -> ConfigError:
+def error_of(faults: Sequence[Fault], what: str, kind: type[ConfigError] = ConfigError) -> ConfigError:
     """Return one error, of at most ten lines, that shows the faults of ``what`` (``'catalog'``)."""
     if len(faults) == 1:
-        return ConfigError(str(faults[0]))
+        return kind(str(faults[0]))
     count = len(faults) if len(faults) <= SHOWN else f"more than {SHOWN}"
     lines = [f"{count} faults in the configuration of {what!r}:"]
     lines += [f"  {fault}" for fault in faults[:SHOWN]]
     if len(faults) > SHOWN:
         lines.append("  and more, shown when these are corrected")
-    return ConfigError("\n".join(lines))
+    return kind("\n".join(lines))

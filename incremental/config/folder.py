@@ -74,26 +74,6 @@ class ConfigSource(ABC):
         return self.ignore_hidden and name.startswith(".")
 
 
-def open_source(conf_source: str, base_env: str, ignore_hidden: bool) -> ConfigSource:
-    """Return the source behind ``conf_source``: a folder, an archive, or either at a URL.
-
-    Raises:
-        MissingConfigError: there is no such archive or remote folder.
-        ConfigError: it cannot be read.
-    """
-    place = conf_source.removeprefix(LOCAL)
-    is_archive = place.endswith(ARCHIVES) and "::" not in place and not Path(place).is_dir()
-    if "://" not in place and not is_archive:
-        return ConfigFolder(place, ignore_hidden)
-    from incremental.config import tree
-
-    return (
-        tree.open_archive(place, base_env, ignore_hidden)
-        if is_archive
-        else tree.open_remote(place, ignore_hidden)
-    )
-
-
 class ConfigFolder(ConfigSource):
     """Configuration in a local folder."""
 

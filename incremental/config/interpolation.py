@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Resolver = Callable[..., Any]
 _NOTHING = object()
 _LONGEST, _MOST_REFERENCES = 10_000, 100  # in one text; the time to read it grows with the square of both
+_RUNTIME = re.compile(r"runtime_params:\s*([^,}\s]+)")
 _MOST = 9  # faults looked for: one more than are shown
 # OmegaConf keeps its resolvers in the class: two loaders must not resolve at one time.
 _RESOLVING = threading.RLock()
@@ -56,11 +57,16 @@ def resolve(
     """
     over = over or {}
     excessive = [fault for layer in (*layers, over) for fault in _excessive(layer)]
-    excessive += _excessive_together([*layers, over], scope)
-    if excessive:
-        return {}, excessive[:_MOST]
-    simple = resolve_simply(layers, scope, over)
-    return resolve_by_omegaconf(layers, scope, over) if simple is None else (simple, [])
+    try:
+        excessive += _excessive_together([*layers, over], scope)
+        if excessive:
+            return {}, excessive[:_MOST]
+        simple = resolve_simply(layers, scope, over)
+        return resolve_by_omegaconf(layers, scope, over) if simple is None else (simple, [])
+    except RecursionError:
+        path, _ = next(text for layer in (*layers, over) for text in _interpolated(layer, ()))
+        text = "references lead through more others than can be followed; write the values out"
+        return {}, [InterpolationFault(path, text)]
 
 
 def resolve_by_omegaconf(
@@ -83,6 +89,19 @@ def resolve_by_omegaconf(
             return _plain(merged, resolve=True), []
         except OmegaConfBaseException:
             return {}, list(islice(_faults(merged, scope, reasons), _MOST))
+
+
+def types_chosen_by_runtime(layer: Mapping[Any, Any], scope: Scope) -> list[InterpolationFault]:
+    """Find dataset types for which a runtime parameter that was given decides what is imported."""
+    return [
+        InterpolationFault(
+            place, f"runtime parameter {name!r} may not choose the type of a dataset; write it out"
+        )
+        for place, text in _interpolated(layer, ())
+        if place[-1] == "type"
+        for name in _RUNTIME.findall(text)
+        if _lookup("runtime_params", scope.runtime_params, [])(name, None) is not None
+    ]
 
 
 def _excessive(layer: Mapping[Any, Any]) -> Iterator[InterpolationFault]:

@@ -13,9 +13,9 @@ from incremental.config import merging
 from incremental.config.abstract import AbstractConfigLoader
 from incremental.config.document import Document, holds_interpolation, read
 from incremental.config.faults import SHOWN, Fault, Origin, error_of, show_path
-from incremental.config.folder import open_source
 from incremental.config.origins import find_line
 from incremental.config.parameters import expand
+from incremental.config.source import open_source
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
 from incremental.secrets import conceal, mask
 
@@ -48,6 +48,8 @@ class OmegaConfigLoader(AbstractConfigLoader):
         custom_resolvers: functions for ``${name:argument}``.
         merge_strategy: "soft" or "destructive" (the default) by kind.
         ignore_hidden: leave out files and folders whose name begins with a dot.
+        restrict_runtime_params_type_selection: refuse runtime parameters that decide the ``type`` of a
+            dataset, for parameters that come from people who may not choose what is imported.
 
     Raises:
         ConfigError: when asked for a kind, all that is wrong with its files, with file and line.
@@ -66,6 +68,7 @@ class OmegaConfigLoader(AbstractConfigLoader):
         custom_resolvers: dict[str, Callable[..., Any]] | None = None,
         merge_strategy: dict[str, str] | None = None,
         ignore_hidden: bool = True,
+        restrict_runtime_params_type_selection: bool = False,
     ) -> None:
         super().__init__(conf_source, env, runtime_params)
         self.base_env = "base" if base_env is None else base_env
@@ -78,7 +81,12 @@ class OmegaConfigLoader(AbstractConfigLoader):
         self.custom_resolvers = dict(custom_resolvers or {})
         self.merge_strategy = dict(merge_strategy or {})
         self.ignore_hidden = ignore_hidden
+        self.restrict_runtime_params_type_selection = restrict_runtime_params_type_selection
+        self._check_patterns()
         self._check_strategies()
+        for name, resolver in self.custom_resolvers.items():
+            if not callable(resolver):
+                raise ConfigError(f"custom_resolvers has {name!r}: {resolver!r}; give a function")
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return the merged configuration of one kind: ``loader["parameters"]``."""
@@ -125,6 +133,11 @@ class OmegaConfigLoader(AbstractConfigLoader):
             if depth and (best is None or depth > best[0]):
                 best = depth, Origin(file, line)
         return best[1] if best else None
+
+    def _check_patterns(self) -> None:
+        for key, patterns in self.config_patterns.items():
+            if not isinstance(patterns, list | tuple) or not all(isinstance(each, str) for each in patterns):
+                raise ConfigError(f"config_patterns of {key!r} is {patterns!r}; give a list of globs")
 
     def _check_strategies(self) -> None:
         for key, strategy in self.merge_strategy.items():
@@ -263,7 +276,7 @@ class OmegaConfigLoader(AbstractConfigLoader):
         return self._interpolate(key, documents, runtime)
 
     def _interpolate(self, key: str, documents: list[Document], runtime: Mapping[str, Any]) -> _Values:
-        from incremental.config.interpolation import Scope, resolve
+        from incremental.config.interpolation import Scope, resolve, types_chosen_by_runtime
 
         scope = Scope(
             runtime_params=expand(self.runtime_params),
@@ -271,7 +284,13 @@ class OmegaConfigLoader(AbstractConfigLoader):
             custom=self.custom_resolvers,
             environment=key == "credentials",
         )
-        values, problems = resolve([document.values for document in documents], scope, runtime)
+        problems = []
+        if key == "catalog" and self.restrict_runtime_params_type_selection:
+            problems = [
+                each for document in documents for each in types_chosen_by_runtime(document.values, scope)
+            ]
+        if not problems:
+            values, problems = resolve([document.values for document in documents], scope, runtime)
         if not problems:
             return values
         faults = []

@@ -53,6 +53,16 @@ def create_hook_manager(
     return manager if manager.get_plugins() else None
 
 
+def tell_error(hooks: pluggy.PluginManager, hook: str, error: Exception, **arguments: Any) -> None:
+    """Tell hooks of an error. Should one fail at it, that is logged: users are to see the error itself."""
+    try:
+        getattr(hooks.hook, hook)(error=error, **arguments)
+    except Exception as failure:
+        if failure is not error:
+            logger.warning("hook %r failed when told of the error: %r", hook, failure)
+            logger.debug("where hook %r failed", hook, exc_info=failure)
+
+
 def kedro_plugins_offered() -> list[str]:
     """Return the names of installed distributions that have hooks for Kedro. None of them is imported."""
     return sorted({owner for owner, _ in _offered(KEDROS_GROUP)})

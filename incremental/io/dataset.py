@@ -15,6 +15,7 @@ from incremental.secrets import Redactor, mask, strip_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from logging import Logger
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -257,6 +258,13 @@ class AbstractDataset(ABC, Generic[In, Out]):
                 f"dataset {name!r} of type {kind.__qualname__} cannot be built: {text}"
             ) from error
         return dataset
+
+    @property
+    def _logger(self) -> Logger:
+        """What datasets written for Kedro log with."""
+        from logging import getLogger
+
+        return getLogger(type(self).__module__)
 
     def _arguments(self) -> dict[str, Any]:
         """Return the arguments that the constructor was called with, by name."""

@@ -39,9 +39,12 @@ class KedroRegistry(PipelineRegistry):
     """Pipelines that ``register_pipelines()`` makes with Kedro, or with us, as pipelines of ours."""
 
     def _made(self) -> dict[str, Pipeline]:
+        from kedro.framework import project as kedros
+
         from incremental.kedro.pipelines import taken_over
 
-        _configure(self._project)  # find_pipelines() of Kedro means the project that was configured last
+        if self._project.package_name != kedros.PACKAGE_NAME:  # another one was opened since
+            _configure(self._project)
         with chatter_ignored():
             return register(self._project, taken_over)
 

@@ -47,7 +47,12 @@ class Facts:
     untestable: Mapping[str, str] = field(default_factory=dict)
     """The class name of each dataset that has no existence test."""
     outdated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """A present dataset -> the inputs that were committed again since it was made from them."""
+    """A present dataset -> the inputs that were committed again since it was made from them.
+
+    For one that no node in play makes, also what it was made from through others that are out of play.
+    """
+    parted: frozenset[str] = frozenset()
+    """Incomplete only because the outputs of one node were not committed as one."""
     unproven: frozenset[str] = frozenset()
     """Present, but no record says who made it."""
     changed: Mapping[str, str] = field(default_factory=dict)

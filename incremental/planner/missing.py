@@ -93,6 +93,8 @@ def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | Non
     state = facts.states.get(name, State.EPHEMERAL)
     if state is State.EPHEMERAL:
         return Cause.RESULT if base_name(name) in selected.requested else None
+    if name in facts.parted:
+        return Cause.PARTED
     return _CAUSE_BY_STATE.get(state)
 
 
@@ -132,7 +134,7 @@ def _assemble(
         facts=facts,
         steps=steps,
         unmet=unmet,
-        suspects=_suspects(selected.pipeline, running, facts),
+        suspects=_suspects(selected, running, facts),
         conflicts=find_conflicts(selected, running, facts),
         warnings=find_warnings(selected, running, facts),
     )
@@ -149,16 +151,40 @@ def _skip_reason(node: Node, facts: Facts) -> Reason:
     return Reason(Cause.UNUSED, node.writes)
 
 
-def _suspects(pipeline: Pipeline, running: Reasons, facts: Facts) -> tuple[Suspect, ...]:
-    """Name the outputs that stay although what they were made from is newer, or will be after this plan."""
-    newer = {
-        name: dict.fromkeys(inputs)
-        for node, inputs in stale_readers(pipeline, running, facts)
-        for name in node.writes
-        if facts.state(name) is State.PRESENT
-    }
-    for node in pipeline.nodes if facts.outdated else ():
-        for name in node.writes if node.name not in running else ():
-            if older := facts.outdated.get(name):
-                newer.setdefault(name, {}).update(dict.fromkeys(older))
+def _suspects(selected: Selected, running: Reasons, facts: Facts) -> tuple[Suspect, ...]:
+    """Name the outputs that stay although what they were made from is newer, or will be after this plan.
+
+    What the selection reads from nodes outside of it, which stay as they are, counts like its own outputs.
+    """
+    pipeline = selected.pipeline
+    from_outside = _read_from_outside(selected)
+    newer: dict[str, dict[str, None]] = {}
+    for node, inputs in stale_readers(selected.whole, running, facts):
+        is_ours = node.name in pipeline.topology.by_name
+        for name in node.writes if is_ours else _named(from_outside, node):
+            if facts.state(name) is State.PRESENT:
+                newer[name] = dict.fromkeys(inputs)
+    staying = (name for node in pipeline.nodes if node.name not in running for name in node.writes)
+    outside = (name for names in from_outside.values() for name in names)
+    for name in (*staying, *outside) if facts.outdated else ():
+        if older := facts.outdated.get(name):
+            newer.setdefault(name, {}).update(dict.fromkeys(older))
     return tuple(Suspect(name, tuple(newer[name])) for name in sorted(newer))
+
+
+def _read_from_outside(selected: Selected) -> dict[str, dict[str, None]]:
+    """Return what the selection reads and nodes outside of it make: by base name, the names it reads."""
+    pipeline = selected.pipeline
+    found: dict[str, dict[str, None]] = {}
+    if len(pipeline.nodes) < len(selected.whole.nodes):
+        made, made_by_all = pipeline.producers, selected.whole.producers
+        for node in pipeline.nodes:
+            for name in node.reads:
+                base = base_name(name)
+                if base not in made and base in made_by_all:
+                    found.setdefault(base, {})[name] = None
+    return found
+
+
+def _named(from_outside: dict[str, dict[str, None]], node: Node) -> list[str]:
+    return [name for written in node.writes for name in from_outside.get(base_name(written), ())]

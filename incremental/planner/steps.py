@@ -27,6 +27,7 @@ class Cause(Enum):
     PARAMETER_OUTPUT = "parameter output"  # S1
     MISSING = "missing"  # S2
     INCOMPLETE = "incomplete"  # S2
+    PARTED = "parted"  # S2: incomplete, as its node's outputs were not committed as one
     UNKNOWN = "unknown"  # S2
     RESULT = "result"  # S3
     NO_OUTPUTS = "no outputs"  # S4
@@ -64,6 +65,7 @@ _SENTENCES = {
     Cause.PARAMETER_OUTPUT: "makes parameter {datasets}",
     Cause.MISSING: "{datasets} missing",
     Cause.INCOMPLETE: "{datasets} incomplete: a save began and never ended",
+    Cause.PARTED: "{datasets} incomplete: all from one node, and not of one commit",
     Cause.UNKNOWN: "{datasets} counted as missing: there is no way to tell",
     Cause.RESULT: "makes the result {datasets} in memory",
     Cause.NO_OUTPUTS: "has no outputs, so it runs every time",
@@ -109,7 +111,7 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An output that stays although an input it was made from is newer."""
+    """An output that stays although an input it was made from, perhaps through other nodes, is newer."""
 
     dataset: str
     inputs: tuple[str, ...]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import ProjectError
+from incremental.errors import ConfigError, ProjectError
 from incremental.project import modules
 from incremental.project.discovery import Project, find_project
 from incremental.project.registry import PipelineRegistry, find_pipelines_of, registering_project
@@ -86,9 +86,10 @@ class LoadedProject:
                 runtime_params=dict(runtime_params or {}),
                 **arguments,
             )
-        except TypeError as error:
+        except (TypeError, ConfigError) as error:
+            place = self.settings.place("CONFIG_LOADER_ARGS") or self.settings.place("CONFIG_LOADER_CLASS")
             raise ProjectError(
-                f"CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
+                f"{place}CONFIG_LOADER_CLASS {loader.__qualname__!r} cannot be made: {error}; "
                 "correct CONFIG_LOADER_ARGS in settings.py"
             ) from error
 
@@ -114,8 +115,9 @@ class LoadedProject:
             )
         except TypeError as error:
             raise ProjectError(
-                f"CONTEXT_CLASS {kind.__qualname__!r} cannot be made: {error}; its constructor takes "
-                "project_path, config_loader, env, package_name, hook_manager and runtime_params"
+                f"{settings.place('CONTEXT_CLASS')}CONTEXT_CLASS {kind.__qualname__!r} cannot be made: "
+                f"{error}; its constructor takes project_path, config_loader, env, package_name, "
+                "hook_manager and runtime_params"
             ) from error
         context.catalog_class = settings.DATA_CATALOG_CLASS
         context.validates_datasets = settings.DATASET_VALIDATION
@@ -154,8 +156,12 @@ def bootstrap_project(project_path: str | Path) -> Project:
     return project
 
 
-def configure_project(package_name: str) -> None:
-    """Make an importable package the current project, as the ``__main__.py`` of a project does."""
+def configure_project(package_name: str, preserve_logging: bool = True) -> None:
+    """Make an importable package the current project, as the ``__main__.py`` of a project does.
+
+    Logging is preserved whatever ``preserve_logging`` says, an argument that Kedro has: nothing is
+    configured here.
+    """
     project = Project(Path.cwd(), package_name, package_name, Path.cwd())
     package = modules.import_package(project)
     source = Path(next(iter(package.__path__))).parents[package_name.count(".")]

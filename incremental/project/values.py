@@ -75,6 +75,12 @@ class Settings(Mapping[str, Any]):
             raise ProjectError("\n".join(lines[:9]))
         return cls({**(defaults or {}), **given}, file)
 
+    def place(self, name: str) -> str:
+        """Return file and line of a setting, as messages begin with it; "" where it has a default."""
+        if self._file is None or self._values.get(name) is _DEFAULTS.get(name):
+            return ""
+        return f"{show_path(self._file)}:{_line(_source(self._file), name)}: "
+
     def warn_of_typing_errors(self) -> None:
         """Warn of upper-case names that are nearly a setting: ``HOOK`` would silently do nothing."""
         for name in self._values.keys() - _DEFAULTS.keys() - _KEDRO_ONLY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from incremental.render.text import Look, Style, aligned, count, cut, row
+from incremental.render.text import Look, Style, aligned, count, cut, listed, row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def verification_text(findings: Sequence[Finding], look: Look) -> str:
             each.verdict.value,
             each.dataset,
             look.place(each.location),
-            _NOTES[each.verdict.value].format(run=each.run_id),
+            _NOTES[each.verdict.value].format(run=each.run_id) + _members(each),
             style=_STYLES[each.verdict.value],
         )
         for each in findings
@@ -69,6 +69,10 @@ def verification_text(findings: Sequence[Finding], look: Look) -> str:
     ]
     lines = cut(aligned(rows, look), None if look.width is None else _MOST, "outputs")
     return "\n".join([*lines, verification_summary(findings)])
+
+
+def _members(finding: Finding) -> str:
+    return f": {listed(finding.members, 3)}" if finding.members else ""
 
 
 def verification_summary(findings: Sequence[Finding]) -> str:
@@ -91,6 +95,7 @@ def verification_document(findings: Sequence[Finding], repaired_by: str | None) 
                 "node": each.node,
                 "location": each.location,
                 "verdict": each.verdict.value,
+                "members": list(each.members),
                 "committed_by": each.run_id,
             }
             for each in findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from incremental.pipeline.transcoding import base_name
 from incremental.planner.document import as_dict
 from incremental.planner.steps import Cause, Verdict
 from incremental.render.text import Look, Row, Style, aligned, count, cut, listed, row
@@ -82,8 +83,13 @@ def _asides(plan: Plan) -> list[Row]:
         for each in plan.suspects
     ]
     rows += _first(suspects)
-    if suspects:
+    outside = [
+        each.dataset for each in plan.suspects if base_name(each.dataset) not in plan.pipeline.producers
+    ]
+    if len(outside) < len(suspects):
         rows.append(row("", "--propagate makes suspects again"))
+    if outside:
+        rows.append(row("", f"{_some(outside)} of nodes that are not selected: select them too"))
     rows += _doubts(plan)
     return rows + _first([row("warning", text, style=Style.WORK) for text in plan.warnings])
 

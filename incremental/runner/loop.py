@@ -32,7 +32,7 @@ from incremental.state.ledger import MemoryLedger
 from incremental.state.records import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from incremental.events import Listener
     from incremental.executors import Executor, Finished
@@ -101,6 +101,7 @@ class Loop:
         begin = time.perf_counter()
         status = "interrupted"
         try:
+            self._catalog.build_foreign(self._names())
             self._open()
             self._executor.on_restart = self._note_restart
             self._executor.sources = self._around.sources
@@ -129,6 +130,11 @@ class Loop:
             self._publisher.versions,
             self._publisher.digest_of,
         )
+
+    def _names(self) -> Iterator[str]:
+        for step in self._plan.running:
+            yield from step.node.reads
+            yield from step.node.writes
 
     def _open(self) -> None:
         self._tell(RunStarted, self._around.run_id, len(self._schedule), len(self._plan.skipped))

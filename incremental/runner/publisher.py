@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
 from incremental.io.catalog.markers import mark, sync_in_place, unmark
+from incremental.io.files.member_digests import completed, is_of_members
 from incremental.io.files.stamps import stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
@@ -137,17 +138,17 @@ class Publisher:
 
     def digest_of(self, name: str, version: str | None) -> str | None:
         """Return the digest that was committed of a dataset that runs code when it is loaded."""
-        location = self._facts.locations.get(name, "")
-        if location in self._digests:
-            committed, digest = self._digests[location]
-        elif location in self._records:
-            record = self._records[location]
-            committed, digest = record.version, None if record.is_begun else record.digest
-        else:
-            return None
+        committed, digest = self._committed(self._facts.locations.get(name, ""))
         if digest is None or committed != version:
             return None
         return digest if getattr(self._catalog[name], "runs_code", False) else None
+
+    def _committed(self, location: str) -> tuple[str | None, str | None]:
+        """Return version and digest of the last commit, if nobody has begun to replace it since."""
+        if location in self._digests:
+            return self._digests[location]
+        record = self._records.get(location)
+        return (None, None) if record is None or record.is_begun else (record.version, record.digest)
 
     def _can_send_stage(self, name: str) -> bool:
         return bool(getattr(self._catalog[name], "can_send_stage", False))
@@ -176,6 +177,8 @@ class Publisher:
         version = versions[name] if name in versions else self._catalog.note_saved(name)
         self.versions[base_name(name)] = version
         digest = outcome.digests.get(name)
+        if digest is not None and is_of_members(digest):
+            digest = completed(digest, self._committed(location)[1])
         stamp = stamp_at(location, version)
         if stamp is None:
             return Output(name, location, version, digest=digest, attempt=outcome.attempt)

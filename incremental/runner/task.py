@@ -211,7 +211,7 @@ class Worker:
         dataset = task.memory.get(name)
         if name in kept:
             data = copied(kept[name], task.copy_modes.get(name)) if self._copies else kept[name]
-            data = self._catalog.checked(name, data, "load")
+            data = self._checked(name, data, "load")
         elif dataset is None:
             data = self._load_stored(task, name)
         else:
@@ -219,17 +219,21 @@ class Worker:
                 data = dataset.load()
             except DatasetError as error:
                 raise named(name, "load it", error) from error
-            data = self._catalog.checked(name, data, "load")
+            data = self._checked(name, data, "load")
         if hooks is not None:
             hooks.hook.after_dataset_loaded(dataset_name=name, data=data, node=task.node)
         return data
+
+    def _checked(self, name: str, data: Any, mode: str) -> Any:
+        """Return data that did not go through the catalog as its validator returns it."""
+        return self._catalog.checked(name, data, mode) if self._catalog.validates else data
 
     def _load_stored(self, task: Task, name: str) -> Any:
         version, digest = task.versions.get(name), task.digests.get(name)
         if digest is None:
             return self._catalog.load(name, version=version)
         data = load_unchanged(self._catalog, name, digest, version)
-        return self._catalog.checked(name, data, "load")
+        return self._checked(name, data, "load")
 
     def _replaced_inputs(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         answers = self._hooks.hook.before_node_run(
@@ -265,7 +269,7 @@ class Worker:
         try:
             outputs = task.node.run(inputs)
         except Exception as error:
-            hooks.hook.on_node_error(error=error, **about)
+            _tell_failure(hooks, error, about)
             raise
         if task.node.is_generator:
             outputs = {name: _watched(stream, hooks, about) for name, stream in outputs.items()}
@@ -277,7 +281,7 @@ class Worker:
         for name, data in outputs.items():
             if name not in task.persistent:
                 self._before_save(task, name, data)
-                outcome.values[name] = self._catalog.checked(name, data, "save")
+                outcome.values[name] = self._checked(name, data, "save")
                 self._keep_for_hooks(task, outcome, name, data)
         if self._is_async and len(persistent) > 1:
             _in_threads(lambda item: self._save(task, item[0], item[1], outcome), persistent)
@@ -334,7 +338,7 @@ class Worker:
         elif name in task.persistent:
             self._catalog.save(name, chunk)
         else:
-            outcome.values[name] = self._catalog.checked(name, chunk, "save")
+            outcome.values[name] = self._checked(name, chunk, "save")
         self._keep_for_hooks(task, outcome, name, chunk)
 
     def _before_save(self, task: Task, name: str, data: Any) -> None:
@@ -358,8 +362,14 @@ def _watched(
     try:
         yield from stream
     except Exception as error:
-        hooks.hook.on_node_error(error=error, **about)
+        _tell_failure(hooks, error, about)
         raise
+
+
+def _tell_failure(hooks: Any, error: Exception, about: dict[str, Any]) -> None:
+    from incremental.hooks.manager import tell_error
+
+    tell_error(hooks, "on_node_error", error, **about)
 
 
 def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:

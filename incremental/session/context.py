@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.parameters import expand
-from incremental.errors import MissingConfigError
+from incremental.errors import MissingConfigError, ParameterValidationError
 from incremental.io.catalog.parameters import Parameters
 from incremental.io.catalog.patterns import PATH_KEYS
 from incremental.privacy import private_values
@@ -83,7 +83,7 @@ class Context:
         or a dataclass, the value is an object of that class.
 
         Raises:
-            ConfigError: parameters that do not make what is asked for; all of them, with file and line.
+            ParameterValidationError: parameters that do not make what is asked for, with file and line.
         """
         if self._typed is None:
             self._typed = self._make_typed()
@@ -164,7 +164,7 @@ class Context:
                 Fault(self._find("parameters", *each.path), self.redactor.scrub(each.text))
                 for each in misfits
             ]
-            raise error_of(faults, "parameters")
+            raise error_of(faults, "parameters", ParameterValidationError)
         return typed
 
     @functools.cached_property

@@ -138,13 +138,18 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            self._call(
-                "on_pipeline_error",
-                error=error,
-                run_params=about,
-                pipeline=selected.pipeline,
-                catalog=catalog,
-            )
+            if self._hooks is not None:
+                from incremental.hooks.manager import tell_error
+
+                pipeline = selected.pipeline
+                tell_error(
+                    self._hooks,
+                    "on_pipeline_error",
+                    error,
+                    run_params=about,
+                    pipeline=pipeline,
+                    catalog=catalog,
+                )
             raise
         self._call(
             "after_pipeline_run",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from incremental.errors import DatasetNotFoundError, SessionError, did_you_mean
 from incremental.io.catalog.markers import unmark
 from incremental.io.files.digests import digest_at
+from incremental.io.files.member_digests import differing_members
 from incremental.io.files.stamps import path_at, stamp_at
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
@@ -69,6 +70,8 @@ class Finding:
     verdict: Verdict
     run_id: str
     """The run that committed it."""
+    members: tuple[str, ...] = ()
+    """The files in it that are not as they were, where it is a folder of partitions."""
 
 
 class Outputs:
@@ -108,11 +111,14 @@ class Outputs:
             if holding.standing is Standing.ABSENT:
                 raise SessionError(f"{holding.dataset!r} is not there: {holding.location}; run its node")
             if holding.standing is Standing.INCOMPLETE and not force:
+                is_parted = holding.dataset in self._plan.facts.parted
+                why = "its node's outputs are of several commits" if is_parted else "a save never ended"
                 raise SessionError(
-                    f"{holding.dataset!r} is incomplete: a save began and never ended, or its commit was "
-                    f"lost; run node {holding.node!r} again, or adopt it with --force"
+                    f"{holding.dataset!r} is incomplete: {why}; "
+                    f"run node {holding.node!r} again, or adopt it with --force"
                 )
-        wanted = ADOPTABLE | ({Standing.INCOMPLETE} if force else frozenset())
+        wanted = ADOPTABLE | ({Standing.RECORDED} if names else set())  # a plan looks into no folder
+        wanted |= {Standing.INCOMPLETE} if force else set()
         nodes = {holding.node for holding in asked if holding.standing in wanted}
         settled = nodes - {
             each.node for each in self.holdings if each.standing is Standing.INCOMPLETE and not force
@@ -159,19 +165,24 @@ class Outputs:
         """
         for each in chosen:
             if each.record is not None:
-                verdict = self._verdict(each, each.record, tell)
-                yield Finding(each.dataset, each.node, each.location, verdict, each.record.run_id)
+                verdict, members = self._verdict(each, each.record, tell)
+                yield Finding(each.dataset, each.node, each.location, verdict, each.record.run_id, members)
 
-    def _verdict(self, holding: Holding, record: Record, tell: Callable[[int], None] | None) -> Verdict:
+    def _verdict(
+        self, holding: Holding, record: Record, tell: Callable[[int], None] | None
+    ) -> tuple[Verdict, tuple[str, ...]]:
+        """Return the verdict, and the members that are not as they were."""
         if record.is_begun or (holding.standing is Standing.INCOMPLETE and record.digest is None):
-            return Verdict.INCOMPLETE
+            return Verdict.INCOMPLETE, ()
         try:
             digest = self._digest(holding.dataset, holding.location, record.version, tell)
         except FileNotFoundError:
-            return Verdict.LOST
+            return Verdict.LOST, ()
         if record.digest is None or digest is None:
-            return Verdict.LOST if holding.standing is Standing.ABSENT else Verdict.UNVERIFIED
-        return Verdict.WHOLE if digest == record.digest else Verdict.DAMAGED
+            return Verdict.LOST if holding.standing is Standing.ABSENT else Verdict.UNVERIFIED, ()
+        members = differing_members(record.digest, digest)
+        is_whole = digest == record.digest if members is None else not members
+        return Verdict.WHOLE if is_whole else Verdict.DAMAGED, members or ()
 
     def _digest(
         self, name: str, location: str, version: str | None, tell: Callable[[int], None] | None

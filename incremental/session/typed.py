@@ -56,21 +56,23 @@ def find_wishes(pipelines: Iterable[Pipeline]) -> dict[str, Wish]:
     known: dict[Any, Mapping[str, Any]] = {}
     for pipeline in pipelines:
         for node in pipeline.nodes:
-            if not any(name.startswith(PARAMETER_PREFIX) for name in node.reads):
-                continue
-            for name, wish in _wishes_of(node, known):
-                before = wishes.get(name)
-                if before is not None and before.kind is not wish.kind:
-                    logger.warning(
-                        "parameter %r is a %s for node %r and a %s for node %r; it will be the latter",
-                        name,
-                        before.kind.__qualname__,
-                        before.node,
-                        wish.kind.__qualname__,
-                        wish.node,
-                    )
-                wishes[name] = wish
+            for name in node.reads:  # no generator: most nodes read no parameter, and there are thousands
+                if name.startswith(PARAMETER_PREFIX):
+                    _add(wishes, _wishes_of(node, known))
+                    break
     return wishes
+
+
+def _add(wishes: dict[str, Wish], found: Iterable[tuple[str, Wish]]) -> None:
+    for name, wish in found:
+        before = wishes.get(name)
+        if before is not None and before.kind is not wish.kind:
+            one, other = before.kind.__qualname__, wish.kind.__qualname__
+            logger.warning(
+                "parameter %r is of class %s for node %r and %s for node %r; it will be the latter",
+                *(name, one, before.node, other, wish.node),
+            )
+        wishes[name] = wish
 
 
 def fulfil(parameters: Mapping[str, Any], wishes: Mapping[str, Wish]) -> tuple[dict[str, Any], list[Misfit]]:

@@ -129,7 +129,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         make_private_folder(path.parent)
         try:
             connection = _opened_whole(path)
-        except sqlite3.Error as error:
+        except BROKEN as error:
             if not is_damage(error):
                 raise
             _set_aside(path)
@@ -214,8 +214,12 @@ def _keep_a_journal(connection: sqlite3.Connection) -> None:
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the version of a file; it is there twice, so that a flipped bit makes no other version of it."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    mark: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    connection.execute("SAVEPOINT version")  # another process may be writing both: neither is read alone
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        mark: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    finally:
+        connection.execute("RELEASE version")
     if mark not in (0, _MARK + version) or (version >= _FIRST_SEALED and not mark):
         raise sqlite3.DatabaseError(f"it says that it has version {version}, and another one besides")
     if version > SCHEMA_VERSION:

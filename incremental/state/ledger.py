@@ -9,13 +9,16 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from incremental.state import seals
-from incremental.state.records import Marks, Output, Record, Records, find_outdated, record_of
+from incremental.state.records import Marks, Output, Record, Records, find_derived, find_outdated, record_of
 from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+_Newer = dict[str, tuple[str, ...]]
 
 
 class Ledger(Protocol):
@@ -83,7 +86,8 @@ class MemoryLedger:
             for location, record in self._records.items()
         }
         outdated = find_outdated(reads, self._generations)
-        return Marks(frozenset(self._begun), dict(self._generations), outdated, Records(rows))
+        derived = find_derived(reads, outdated) if outdated else {}
+        return Marks(frozenset(self._begun), dict(self._generations), outdated, derived, Records(rows))
 
 
 class FileLedger(LedgerFile):
@@ -176,19 +180,23 @@ class FileLedger(LedgerFile):
             if row[2] is not None:
                 generations[location] = row[2]
                 rows[location] = row
-        return Marks(frozenset(begun), generations, self._outdated(rows), Records(rows))
+        return Marks(frozenset(begun), generations, *self._outdated(rows), Records(rows))
 
-    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[str, ...]]:
+    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> tuple[_Newer, _Newer]:
+        """Return what is outdated, and what was made from that."""
         generations = {_text(row[0]): row[2] for row in rows.values()}
-        reads = (
-            (location, json.loads(row[12]))
-            for location, row in rows.items()
+        reads = [
+            (_text(row[0]), json.loads(row[12]))
+            for row in rows.values()
             if row[12] is not None and row[-1] != "begun"
-        )
-        return {
-            location: tuple(map(self.location, newer))
-            for location, newer in find_outdated(reads, generations).items()
-        }
+        ]
+        outdated = find_outdated(reads, generations)
+        if not outdated:
+            return {}, {}
+        return self._located(outdated), self._located(find_derived(reads, outdated))
+
+    def _located(self, newer_by_key: _Newer) -> _Newer:
+        return {self.location(key): tuple(map(self.location, newer)) for key, newer in newer_by_key.items()}
 
     def location(self, key: str | bytes) -> str:
         """Return the location that a key of the database stands for."""

@@ -31,14 +31,17 @@ def apply_marks(
         digests: what is in those of them that were read, by dataset.
     """
     outputs_by_node = [tuple(names) for names in written]
-    incomplete = _begun(facts, marks) | _parted(facts, marks, outputs_by_node)
+    begun = _begun(facts, marks)
+    parted = {name: State.INCOMPLETE for name in _parted(facts, marks, outputs_by_node) if name not in begun}
+    incomplete = begun | parted
     if incomplete:
         facts = dataclasses.replace(facts, states={**facts.states, **incomplete})
     states, locations, known = facts.states, facts.locations, marks.generations
     changed, touched = _differing(facts, marks, stamps or {}, digests or {})
     return dataclasses.replace(
         facts,
-        outdated=_outdated_names(facts, marks),
+        outdated=_outdated_names(facts, marks, outputs_by_node),
+        parted=frozenset(parted),
         unproven=frozenset(
             [
                 name
@@ -81,15 +84,15 @@ def _begun(facts: Facts, marks: Marks) -> dict[str, State]:
     }
 
 
-def _parted(facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]]) -> dict[str, State]:
+def _parted(facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]]) -> list[str]:
     """Find nodes whose outputs are there and were not committed as one: a commit was lost, or half undone."""
-    parted: dict[str, State] = {}
+    parted: list[str] = []
     for names in outputs_by_node:
         if len(names) < 2:
             continue
         there = [name for name in names if facts.states.get(name) is State.PRESENT]
         if len({marks.generations.get(facts.locations[name]) for name in there}) > 1:
-            parted.update(dict.fromkeys(there, State.INCOMPLETE))
+            parted += there
     return parted
 
 
@@ -121,14 +124,25 @@ def _differing(
     return changed, touched
 
 
-def _outdated_names(facts: Facts, marks: Marks) -> dict[str, tuple[str, ...]]:
+def _outdated_names(
+    facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return what is older than its inputs; of what is made elsewhere also what its makers read."""
     if not marks.outdated:
         return {}
+    made = {facts.locations.get(name) for names in outputs_by_node for name in names}
     name_by_location: dict[str, str] = {}
     for name, location in facts.locations.items():
         name_by_location.setdefault(location, name)
-    return {
-        name: tuple(name_by_location.get(source, source) for source in marks.outdated[location])
-        for name, location in facts.locations.items()
-        if location in marks.outdated and facts.states[name] is State.PRESENT
-    }
+    found = {}
+    for name, location in facts.locations.items():
+        newer = marks.outdated.get(location) or (() if location in made else marks.derived.get(location))
+        if newer and facts.states[name] is State.PRESENT:
+            found[name] = tuple([_name_at(each, name_by_location, marks) for each in newer])
+    return found
+
+
+def _name_at(location: str, name_by_location: Mapping[str, str], marks: Marks) -> str:
+    """Return the name of what is at a location; out of play it is the one under which it was committed."""
+    record = marks.records.get(location)
+    return name_by_location.get(location) or (location if record is None else record.dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -98,6 +99,8 @@ class Marks:
     """The identity of the last commit of each location."""
     outdated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """An output -> the inputs that were committed again since it was made from them."""
+    derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """An output that was made from an outdated one, perhaps through others -> the inputs newer than that."""
     records: Records = field(default_factory=Records)
     """The last commit of each location."""
 
@@ -130,3 +133,22 @@ def find_outdated(
         if newer:
             outdated[location] = tuple(sorted(newer))
     return outdated
+
+
+def find_derived(
+    reads: Iterable[tuple[str, Mapping[str, str]]], outdated: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return for each output that an outdated one went into what the first such one is older than."""
+    readers: defaultdict[str, list[str]] = defaultdict(list)
+    for location, made_from in reads:
+        for name in made_from:
+            readers[name].append(location)
+    derived: dict[str, tuple[str, ...]] = {}
+    pending = deque(sorted(outdated.items()))
+    while pending:
+        location, newer = pending.popleft()
+        for reader in readers[location]:
+            if reader not in derived:
+                derived[reader] = newer
+                pending.append((reader, newer))
+    return derived

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.metadata
 import io
 import os
 import random
@@ -209,6 +210,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     kind, seed, count = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     os.chdir(ROOT)
+    importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)  # each session asks
     use = USES[kind]
     for name in ("plain", "other"):
         attempt(functools.partial(use, name))  # what is imported late is imported now

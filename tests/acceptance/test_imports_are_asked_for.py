@@ -32,6 +32,8 @@ NAMING = {
     "a pattern": '"{any}_extra":\n  type: canary.Canary\n',
     "a pattern in a type": '"{any}_extra":\n  type: "{any}.Canary"\n',
     "a pickle backend": "extra:\n  type: pickle.PickleDataset\n  filepath: data/x.pkl\n  backend: canary\n",
+    "a validator": "extra:\n  type: MemoryDataset\n  validator: canary.Canary\n",
+    "a validator's class": "extra:\n  type: MemoryDataset\n  validator:\n    class: canary.Canary\n",
     "an interpolated type": "_kind: canary.Canary\nextra:\n  type: ${_kind}\n",
 }
 

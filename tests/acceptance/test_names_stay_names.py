@@ -16,8 +16,17 @@ from incremental.io.dataset import Version
 from incremental.io.files.formats import TextDataset
 
 AUDITOR = Path(__file__).with_name("name_auditor.py")
-KINDS = ("env", "version", "session", "run", "dataset", "selector", "command", "partition")
-COUNTS = {"command": 21, "env": 50, "selector": 30, "dataset": 50, "version": 100, "partition": 100}
+COUNTS = {
+    "session": 200,
+    "run": 200,
+    "partition": 50,
+    "version": 40,
+    "env": 30,
+    "dataset": 25,
+    "selector": 22,
+    "command": 22,
+}
+"""The fixed names, which are the worst, and some generated ones."""
 
 MORE = """
 versioned:
@@ -58,14 +67,14 @@ def audit(root: Path, kind: str, count: int) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COUNTS)
 def test_no_name_opens_a_file_outside_its_folder(root: Path, kind: str) -> None:
-    count = COUNTS.get(kind, 300)
+    count = COUNTS[kind]
     assert audit(root, kind, count) == f"{count} names, 0 failures\n"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COUNTS)
 def test_ten_thousand_names_open_no_file_outside_their_folder(root: Path, kind: str) -> None:
     count = 1_000 if kind == "command" else 10_000
     assert audit(root, kind, count) == f"{count} names, 0 failures\n"

@@ -121,6 +121,41 @@ def test_versions_beyond_a_number_go_the_newest_stay(cli, work: Path) -> None:
     assert cli("clean", "--keep-versions", "0").code == 2
 
 
+FOREIGN = """
+from pathlib import Path
+from incremental.io import AbstractVersionedDataset
+
+class Table(AbstractVersionedDataset):
+    def __init__(self, filepath, version=None):
+        super().__init__(Path(filepath), version)
+
+    def _load(self):
+        return Path(self._get_load_path()).read_text()
+
+    def _save(self, data):
+        path = Path(self._get_save_path())
+        path.parent.mkdir(parents=True)
+        path.write_text(data)
+"""
+
+
+def test_a_foreign_dataset_with_versions_is_left_alone_and_named(cli, work: Path) -> None:
+    (work / "src/work/tables.py").write_text(FOREIGN)
+    entry = "{type: work.tables.Table, filepath: data/model.txt, versioned: true}"
+    catalog = "".join(
+        f"model: {entry}\n" if line.startswith("model:") else f"{line}\n" for line in CATALOG.splitlines()
+    )
+    (work / "conf/base/catalog.yml").write_text(catalog)
+    for _ in range(2):
+        assert cli("run").code == 0
+    versions = tree(work / "data/model.txt")
+    said = cli("clean", "--keep-versions", "1", "--yes")
+    assert said.code == 0
+    assert "left alone  model  Table is no dataset of ours: remove its old versions by hand" in said.out
+    assert tree(work / "data/model.txt") == versions
+    assert "model" not in cli("clean").out
+
+
 def test_runs_beyond_a_number_go_with_the_records_of_their_sessions(cli, work: Path) -> None:
     for _ in range(3):
         assert cli("run").code == 0

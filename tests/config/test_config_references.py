@@ -143,6 +143,24 @@ def test_a_project_with_globals_and_defaults_never_loads_omegaconf(tmp_path):
     assert json.loads(done.stdout) == {"a": {"filepath": "s3://b/1", "t": "c"}}
 
 
+def test_runtime_parameters_may_be_kept_from_choosing_what_is_imported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("conf/base").mkdir(parents=True)
+    Path("conf/base/catalog.yml").write_text(
+        "a:\n  type: '${runtime_params:kind, MemoryDataset}'\n  dataset: {type: 'x.${runtime_params:m.k, Y}'}\n"
+    )
+    restricted = {"restrict_runtime_params_type_selection": True}
+    assert OmegaConfigLoader("conf", **restricted)["catalog"]["a"]["type"] == "MemoryDataset"
+    assert OmegaConfigLoader("conf", runtime_params={"m.k": "Z"})["catalog"]["a"]["dataset"] == {
+        "type": "x.Z"
+    }
+    with pytest.raises(ConfigError) as refused:
+        OmegaConfigLoader("conf", runtime_params={"m.k": "Z"}, **restricted)["catalog"]
+    assert str(refused.value) == (
+        "conf/base/catalog.yml:3: runtime parameter 'm.k' may not choose the type of a dataset; write it out"
+    )
+
+
 # --- bombs
 
 
@@ -233,3 +251,11 @@ def test_a_long_chain_of_references_is_followed():
     values, problems = resolve([_doubling(150, "${@}")], SCOPE)
     assert problems == []
     assert values["a150"] == "x"
+
+
+@pytest.mark.parametrize("link", ["${@}", "${oc.select:@}"])
+def test_a_chain_that_cannot_be_followed_to_its_end_is_refused(link):
+    backwards = dict(reversed(_doubling(400, link).items()))
+    values, problems = resolve([backwards], SCOPE)
+    assert values == {}
+    assert "lead through more others than can be followed" in problems[0].text

@@ -16,7 +16,6 @@ import pytest
 from incremental.errors import NodeRunError, RunError, WorkerDiedError
 from incremental.events import NodeFinished, NodeRetried
 from incremental.io import DataCatalog, MemoryDataset
-from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -108,20 +107,6 @@ def test_a_node_that_takes_too_long_is_stopped_and_the_cluster_goes_on(tmp_path:
     assert values == {"a": 1}
 
 
-class InPlace(AbstractDataset[Any, Any]):
-    def __init__(self, filepath: str) -> None:
-        self._filepath = filepath
-
-    def load(self) -> Any:
-        return Path(self._filepath).read_text()
-
-    def save(self, data: Any) -> None:
-        Path(self._filepath).write_text(str(data))
-
-    def exists(self) -> bool:
-        return Path(self._filepath).exists()
-
-
 def test_values_that_went_with_a_worker_are_made_again_with_all_that_their_node_writes(
     tmp_path: Path,
 ) -> None:
@@ -146,7 +131,7 @@ def test_values_that_went_with_a_worker_are_made_again_with_all_that_their_node_
     catalog = DataCatalog.from_config(
         {
             "staged": {"type": "text.TextDataset", "filepath": str(tmp_path / "staged.txt")},
-            "in_place": {"type": f"{__name__}.InPlace", "filepath": str(tmp_path / "in_place.txt")},
+            "in_place": {"type": "foreign.InPlace", "filepath": str(tmp_path / "in_place.txt")},
         }
     )
     catalog["x"] = 1

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults.faultfs import Disk, Effect, Operation
+from faults.effects import Effect, Operation
+from faults.faultfs import Disk
 from faults.states import LEDGER, Tree, in_child, take_tree
 
 _SYNCED = 2  # PRAGMA synchronous=FULL

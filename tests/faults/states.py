@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faults.faultfs import Disk, Effect, Operation
+from faults.effects import Effect, Operation
+from faults.faultfs import Disk
 
 Tree = dict[str, bytes]
 """What a folder holds: content by relative path; folders end with a slash and are empty."""

@@ -12,49 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from faults.written import FOREIGN, content_at
 from projects import make_project
 
 NODES = '''
 import os
 from hashlib import sha256, shake_256
 from inspect import isgeneratorfunction
-from pathlib import Path
-from incremental.io import AbstractDataset
 from incremental.pipeline import Pipeline, node
 
 SIZE = {size}  # bytes of each output, roughly
 PIECE = 50_000
 FRAMES = {frames}
-
-
-class InPlace(AbstractDataset):
-    """Writes its own path, piece by piece."""
-
-    def __init__(self, filepath):
-        self._filepath = Path(filepath)
-
-    def load(self):
-        return self._filepath.read_text()
-
-    def save(self, data):
-        with open(self._filepath, "w") as file:
-            for start in range(0, len(data), PIECE):
-                file.write(data[start : start + PIECE])
-                file.flush()
-
-    def exists(self):
-        return self._filepath.exists()
-
-
-class Appending(InPlace):
-    """Adds to what is there, and can begin anew."""
-
-    def save(self, data):
-        with open(self._filepath, "a") as file:
-            file.write(data)
-
-    def reset(self):
-        open(self._filepath, "w").close()
 
 
 def digest(*values):
@@ -108,8 +77,10 @@ def to_csv_and_parquet(data):
     return tuple(map(pandas.DataFrame, tables))
 
 
-def to_pickle(frame):
-    return rows(list(frame["row"]))
+def to_parts(frame):
+    found = rows(list(frame["row"]))
+    third = len(found) // 3 + 1
+    return {{f"part_{{at}}": found[at * third : (at + 1) * third] for at in range(3)}}
 
 
 def to_place(frame):
@@ -121,7 +92,8 @@ def to_pieces(data):
         yield row
 
 
-def to_text_and_pickle(left, right):
+def to_text_and_pickle(parts, right):
+    left = [row for load in parts.values() for row in load()]
     return text(left, right), rows(right, left)
 
 
@@ -138,10 +110,10 @@ def register_pipelines():
         step(to_text, "raw", "text", "n01"),
         step(to_json, "text", "json", "n02"),
         step(to_csv_and_parquet, "json", ["csv", "parquet"], "n03"),
-        step(to_pickle, "csv", "pickle", "n04"),
+        step(to_parts, "csv", "parts", "n04"),
         step(to_place, "parquet", "placed", "n05"),
         step(to_pieces, "placed", "appended", "n06"),
-        step(to_text_and_pickle, ["pickle", "appended"], ["pair_text", "pair_pickle"], "n07"),
+        step(to_text_and_pickle, ["parts", "appended"], ["pair_text", "pair_pickle"], "n07"),
         step(to_pieces, "pair_text", "generated", "n08"),
         step(to_version, "pair_pickle", "versioned", "n09"),
         step(to_last, ["generated", "versioned"], "last", "n10"),
@@ -154,8 +126,12 @@ text: {type: text.TextDataset, filepath: data/text.txt}
 json: {type: json.JSONDataset, filepath: data/json.json}
 csv: {type: pandas.CSVDataset, filepath: data/csv.csv}
 parquet: {type: pandas.ParquetDataset, filepath: data/parquet.parquet}
-pickle: {type: pickle.PickleDataset, filepath: data/pickle.pkl}
-placed: {type: PACKAGE.nodes.InPlace, filepath: data/placed.txt}
+parts:
+  type: partitions.PartitionedDataset
+  path: data/parts
+  dataset: pickle.PickleDataset
+  filename_suffix: .pkl
+placed: {type: PACKAGE.nodes.InPlace, filepath: data/placed.txt, piece: 50000}
 appended: {type: PACKAGE.nodes.Appending, filepath: data/appended.txt}
 pair_text: {type: text.TextDataset, filepath: data/pair_text.txt}
 pair_pickle: {type: pickle.PickleDataset, filepath: data/pair_pickle.pkl}
@@ -171,10 +147,10 @@ WIRING: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "n01": ((), ("text.txt",)),
     "n02": (("text.txt",), ("json.json",)),
     "n03": (("json.json",), ("csv.csv", "parquet.parquet")),
-    "n04": (("csv.csv",), ("pickle.pkl",)),
+    "n04": (("csv.csv",), ("parts",)),
     "n05": (("parquet.parquet",), ("placed.txt",)),
     "n06": (("placed.txt",), ("appended.txt",)),
-    "n07": (("pickle.pkl", "appended.txt"), ("pair_text.txt", "pair_pickle.pkl")),
+    "n07": (("parts", "appended.txt"), ("pair_text.txt", "pair_pickle.pkl")),
     "n08": (("pair_text.txt",), ("generated.txt",)),
     "n09": (("pair_pickle.pkl",), ("versioned.txt",)),
     "n10": (("generated.txt", "versioned.txt"), ("last.json",)),
@@ -195,7 +171,7 @@ def make_ten_nodes(root: Path, size: int, frames: bool = True) -> Path:
     """
     make_project(root, registry="", catalog="{}", parameters="{}\n")
     (package,) = (root / "src").iterdir()
-    (package / "nodes.py").write_text(NODES.format(size=size, frames=frames))
+    (package / "nodes.py").write_text(FOREIGN + NODES.format(size=size, frames=frames))
     (package / "pipeline_registry.py").write_text(f"from {package.name}.nodes import register_pipelines\n")
     catalog = CATALOG.replace("PACKAGE", package.name)
     if not frames:
@@ -208,17 +184,8 @@ def make_ten_nodes(root: Path, size: int, frames: bool = True) -> Path:
 
 def digests(root: Path) -> dict[str, str]:
     """Return a digest of each output that is there, of a versioned one the latest."""
-    found = {}
-    for name in OUTPUTS:
-        path = root / "data" / name
-        if path.is_dir():
-            versions = sorted(path.glob(f"*/{name}"))
-            if not versions:
-                continue
-            path = versions[-1]
-        if path.exists():
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    contents = {name: content_at(root / "data" / name) for name in OUTPUTS}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in contents.items() if data is not None}
 
 
 @dataclass(frozen=True)

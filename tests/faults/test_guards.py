@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from faults.faultfs import Disk, Fail
+from faults.effects import Fail, Happen
+from faults.faultfs import Disk
 from faults.power import cuts, record
 from faults.states import in_child, moments_of
 from faults.workloads import Workload, complaints_about, complaints_of_states, leftovers, prepare
@@ -19,6 +24,7 @@ from incremental.io.files import staging
 from incremental.io.files.staging import LocalStage, Stage
 from incremental.runner import publisher
 from incremental.runner.publisher import Publisher
+from incremental.state.claims import Claims
 
 Prepare = Callable[[str], Workload]
 Patch = pytest.MonkeyPatch
@@ -78,6 +84,11 @@ def commit_first(patch: Patch) -> None:
     patch.setattr(Publisher, "publish", publish)
 
 
+def claim_nothing(patch: Patch) -> None:
+    nobody = SimpleNamespace(settle=nothing)
+    patch.setattr(Claims, "claim", lambda *_, **__: contextlib.nullcontext(nobody))
+
+
 def record_no_reads(patch: Patch) -> None:
     patch.setattr(Publisher, "_reads", lambda *_: {})
 
@@ -122,6 +133,28 @@ def power_cuts(work: Workload, deaf_to: str = "") -> list[str]:
     return complaints_of_states(work, states, was_old=True)
 
 
+def overtaken(work: Workload) -> list[str]:
+    """Let another process try to run the same in the middle of a node."""
+    work.begin(True)
+    with Disk(work.root) as disk:
+        work.run()
+    target = work.root / "data/first_appending.txt"
+    at = next(
+        at for at, each in enumerate(disk.operations) if (each.name, each.path) == ("write", str(target))
+    )
+
+    def run_too() -> None:
+        command = [sys.executable, "-m", "incremental", "run", "--pipeline", work.kind]
+        with subprocess.Popen(command, cwd=work.root, stderr=subprocess.PIPE) as other:
+            _, told = other.communicate()
+        assert other.returncode in (0, 2), told
+
+    work.begin(True)
+    with Disk(work.root, Happen(at, run_too, "after")):
+        work.run()
+    return complaints_about(work, was_old=True)
+
+
 HALF_SEEN = "is visible and is neither old nor new"
 HALF_BELIEVED = "is believed and is neither old nor new"
 OLD = "is old and nothing says so"
@@ -133,6 +166,7 @@ GUARDS = {
     "mark": (set_no_mark, partial(deaths, forgets=True, resume=False), "in_place", HALF_BELIEVED),
     "begin": (begin_nothing, partial(deaths, resume=False), "pair", OLD),
     "commit last": (commit_first, partial(deaths, resume=False), "text", OLD),
+    "claims": (claim_nothing, overtaken, "appending", HALF_BELIEVED),
     "generations read": (record_no_reads, deaths_over_records_of_now, "text", OLD),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +111,23 @@ def test_asking_for_no_parameter_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         Parameters({})["x"]
     assert 7 not in Parameters({})
+
+
+@dataclass
+class Model:
+    lr: float
+    inner: dict[str, int]
+
+
+def test_fields_of_an_object_are_parameters_too() -> None:
+    parameters = Parameters({"model": Model(0.5, {"a": 1})})
+    assert parameters["params:model.lr"] == 0.5
+    assert parameters["params:model.inner.a"] == 1
+    assert "params:model.lr.x" not in parameters
+    assert list(parameters.names()) == [
+        "parameters",
+        "params:model",
+        "params:model.lr",
+        "params:model.inner",
+        "params:model.inner.a",
+    ]

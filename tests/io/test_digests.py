@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from incremental.io import CachedDataset
 from incremental.io.files import staging
-from incremental.io.files.digests import BLOCK, TappedStream, digest_at, digest_of
+from incremental.io.files.digests import BLOCK, TappedFile, TappedStream, digest_at, digest_of
 from incremental.io.files.formats import JSONDataset, ParquetDataset, PickleDataset, TextDataset
 from incremental.io.files.staging import LocalStage
 
@@ -163,3 +163,80 @@ def test_reading_tells_of_each_block(tmp_path: Path) -> None:
     assert digest_at(str(tmp_path / "file"), counts.append) == xxhash.xxh3_128_hexdigest(content)
     assert counts == [BLOCK, BLOCK, 5]
     assert digest_of(Unbuffered(content)) == xxhash.xxh3_128_hexdigest(content)  # type: ignore[arg-type]
+
+
+# -- what is not in order is never believed
+
+
+def staged(target: Path, write: Callable[[Any], None]) -> LocalStage:
+    stage = LocalStage(str(target), durable=False)
+    with stage as file:
+        write(file)
+    stage.publish()
+    return stage
+
+
+def overwrite_and_leave_a_hole(file: Any) -> None:
+    """As many bytes as the file has in the end, but others."""
+    file.write(b"abcd")
+    file.seek(2)
+    file.write(b"XY")
+    file.seek(6)
+    file.write(b"gh")
+
+
+def cut_and_leave_a_hole(file: Any) -> None:
+    file.write(b"abcde")
+    file.truncate(3)
+    file.seek(5)
+    file.write(b"f")
+
+
+def go_to_the_end(file: Any) -> None:
+    file.write(b"abc")
+    file.seek(0)
+    file.seek(0, os.SEEK_END)
+    file.write(b"def")
+
+
+@pytest.mark.parametrize("write", [overwrite_and_leave_a_hole, cut_and_leave_a_hole, go_to_the_end])
+def test_as_many_bytes_as_were_written_are_not_enough(tmp_path: Path, write: Callable[[Any], None]) -> None:
+    assert staged(tmp_path / "file", write).digest == expected(tmp_path / "file")
+
+
+def test_what_the_system_takes_in_part_is_told_and_not_believed() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        file = TappedFile(writing)
+        taken = file.write(b"x" * (1 << 20))
+        assert 0 < taken < 1 << 20
+        assert len(os.read(reading, 1 << 20)) == taken
+        assert file.digest(taken) is None
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+class Blocks:
+    """A file that can be read in one way only."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+
+class ReadInto(Blocks):
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)
+
+
+class Read(Blocks):
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+@pytest.mark.parametrize("kind", [ReadInto, Read])
+def test_a_file_is_read_in_blocks_whatever_way_of_reading_it_has(kind: type[Any]) -> None:
+    content, told = os.urandom(2 * BLOCK + 5), list[int]()
+    assert digest_of(kind(content), told.append) == xxhash.xxh3_128_hexdigest(content)
+    assert told == [BLOCK, BLOCK, 5]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import make_project
 
 from incremental.errors import DatasetError, NodeRunError
 from incremental.io import DataCatalog
@@ -153,6 +156,56 @@ def test_a_generator_whose_pieces_do_not_fit_leaves_the_former_output(
     with limited(), pytest.raises(NodeRunError, match=told):
         SequentialRunner().run(Pipeline([node(pieces, None, "out", name="make")]), catalog)
     assert tree(folder) == before
+
+
+# -- the command
+
+PIPELINE = f"""
+from incremental import Pipeline, node
+
+def make(): return "n" * {3 * SIZE}
+
+def register_pipelines():
+    return {{"__default__": Pipeline([node(make, None, "out", name="make")])}}
+"""
+BAD_HOOKS = """
+from incremental.hooks import hook_impl
+
+class Bad:
+    @hook_impl
+    def on_pipeline_error(self, error): raise RuntimeError("the hook's own error")
+
+HOOKS = (Bad(),)
+"""
+
+
+@pytest.mark.parametrize("settings", ["", BAD_HOOKS], ids=["no hooks", "hooks that fail"])
+def test_on_a_full_disk_the_command_shows_the_error_of_the_node_and_ends_with_1(
+    disk: tuple[Path, Any, str], tmp_path: Path, settings: str
+) -> None:
+    folder, limited, told = disk
+    number = errno.EFBIG if told == os.strerror(errno.EFBIG) else errno.ENOSPC
+    out = folder / "out.txt"
+    root = make_project(
+        tmp_path / "project",
+        registry=PIPELINE,
+        catalog=f"out: {{type: text.TextDataset, filepath: {out}}}\n",
+        settings=settings,
+    )
+    out.write_text(SMALL)
+    with limited():  # the command inherits it
+        command = [sys.executable, "-m", "incremental", "run"]
+        said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    error, advice = said.stderr.splitlines()[-2:]
+    assert error.startswith("error: node 'make' failed: DatasetError: dataset 'out': cannot save data to ")
+    assert error.endswith(f"{out}'): [Errno {number}] {told}")
+    assert advice == "resume with: incremental run --resume"
+    told_of_hook = (
+        "hook 'on_pipeline_error' failed when told of the error: RuntimeError(\"the hook's own error\")"
+    )
+    assert (told_of_hook in said.stderr) == bool(settings)
+    assert out.read_text() == SMALL
 
 
 def test_a_new_output_that_does_not_fit_leaves_not_even_its_folder(disk: tuple[Path, Any, str]) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from faults.faultfs import Disk, Effect, Happen, die, raising
+from faults.effects import Effect, Happen, die, raising
+from faults.faultfs import Disk
 from faults.states import in_child
 
 from incremental.io.files import staging
@@ -549,3 +550,146 @@ def test_a_planted_name_is_not_followed(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(FileExistsError):
         write_atomically(tmp_path / "a.txt", NEW)
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_a_staging_name_tells_for_what_it_is() -> None:
+    match = staging.STAGING_PATTERN.match(staging_name("model.pkl"))
+    assert match is not None
+    assert match["name"] == "model.pkl"
+
+
+# -- what the errors say
+
+
+def a_pipe(target: Path) -> None:
+    os.mkfifo(target)
+
+
+@pytest.mark.parametrize(
+    ("prepare_target", "exclusive", "number", "text"),
+    [
+        (Path.mkdir, False, errno.EISDIR, os.strerror(errno.EISDIR)),
+        (a_pipe, False, errno.EINVAL, "not a regular file, so it is not replaced"),
+        (Path.touch, True, errno.EEXIST, os.strerror(errno.EEXIST)),
+    ],
+)
+def test_what_must_not_be_replaced_is_refused_with_number_words_and_name(
+    tmp_path: Path, prepare_target: Callable[[Path], None], exclusive: bool, number: int, text: str
+) -> None:
+    target = tmp_path / "target"
+    prepare_target(target)
+    with pytest.raises(OSError) as caught:
+        save(target, exclusive)
+    assert (caught.value.errno, caught.value.strerror, caught.value.filename) == (number, text, str(target))
+
+
+def test_a_file_that_may_not_be_written_is_refused_with_number_words_and_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(OLD)
+    monkeypatch.setattr(os, "access", lambda path, _: path != str(target))
+    with pytest.raises(PermissionError) as caught:
+        save(target)
+    told = (errno.EACCES, os.strerror(errno.EACCES), str(target))
+    assert (caught.value.errno, caught.value.strerror, caught.value.filename) == told
+
+
+def test_a_file_where_a_folder_is_needed_is_named_in_the_error(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(NotADirectoryError) as caught:
+        write_atomically(tmp_path / "dangling" / "a.txt", NEW)
+    told = (errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(tmp_path / "dangling"))
+    assert (caught.value.errno, caught.value.strerror, caught.value.filename) == told
+
+
+def test_without_hard_links_a_target_that_is_taken_meanwhile_is_named_in_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+
+    def taken_meanwhile(source: str, name: str) -> None:
+        target.write_bytes(OLD)
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", taken_meanwhile)
+    with pytest.raises(FileExistsError) as caught:
+        save(target, exclusive=True)
+    told = (errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    assert (caught.value.errno, caught.value.strerror, caught.value.filename) == told
+    assert target.read_bytes() == OLD
+    assert leftovers(tmp_path) == []
+
+
+# -- whose it is
+
+
+@needs_root
+@pytest.mark.parametrize("refused", ["", "group", "owner"])
+def test_only_what_cannot_be_kept_of_owner_and_group_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(OLD)
+    os.chown(target, UNPRIVILEGED, UNPRIVILEGED)
+    target.chmod(0o674)
+    real = os.fchown
+
+    def fchown(fd: int, uid: int, gid: int) -> None:
+        if refused == ("owner" if gid == -1 else "group"):
+            raise PermissionError(errno.EPERM, "not yours")
+        real(fd, uid, gid)
+
+    monkeypatch.setattr(os, "fchown", fchown)
+    write_atomically(target, NEW)
+    found = target.stat()
+    assert found.st_uid == (0 if refused == "owner" else UNPRIVILEGED)
+    assert found.st_gid == (os.getegid() if refused == "group" else UNPRIVILEGED)
+    assert stat.S_IMODE(found.st_mode) == (0o604 if refused == "group" else 0o674)
+
+
+@needs_root
+def test_of_a_file_of_another_group_the_owner_stays_who_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(OLD)
+    os.chown(target, -1, UNPRIVILEGED)
+    write_atomically(target, NEW)
+    assert (target.stat().st_uid, target.stat().st_gid) == (0, UNPRIVILEGED)
+
+
+# -- letting go
+
+
+@pytest.mark.parametrize("durable", [None, True, False])
+def test_what_is_written_at_once_is_synced_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool | None
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write_atomically(tmp_path / "a.txt", NEW, *([] if durable is None else [durable]))
+    assert len(synced) == (0 if durable is False else 2)
+    synced.clear()
+    stage = LocalStage(str(tmp_path / "b.txt"), *([] if durable is None else [durable]))
+    with stage as file:
+        file.write(NEW)
+    stage.publish()
+    assert len(synced) == (0 if durable is False else 2)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.raw.close(),  # then closing it is a ValueError
+        lambda file: os.close(file.fileno()),  # then flushing it is an OSError, and so is closing it again
+    ],
+)
+def test_whatever_a_library_did_to_the_file_discarding_removes_it_quietly(
+    tmp_path: Path, spoil: Callable[[Any], None]
+) -> None:
+    stage = LocalStage(str(tmp_path / "a.txt"))
+    file = stage.__enter__()
+    file.write(b"still in the buffer")
+    spoil(file)
+    stage.discard()
+    stage.discard()
+    assert list(tmp_path.iterdir()) == []

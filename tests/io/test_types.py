@@ -9,7 +9,7 @@ import pytest
 
 from incremental.errors import DatasetError
 from incremental.io.catalog.layouts import OURS, Layout
-from incremental.io.catalog.types import PACKAGES_OF_KEDRO, Types, find_class, unknown_arguments
+from incremental.io.catalog.types import PACKAGES_OF_KEDRO, Types, find_class
 from incremental.io.files.formats import JSONDataset
 from incremental.io.memory import MemoryDataset
 
@@ -120,12 +120,12 @@ def test_our_own_types_are_told_from_others_without_importing_them() -> None:
 
 
 def test_arguments_that_ours_does_not_take_are_named_with_the_nearest_one() -> None:
-    path = "incremental.io.files.formats.JSONDataset"
-    assert unknown_arguments(path, {"type", "filepath", "versioned"}) == []
-    assert unknown_arguments(path, {"filepat": 1}.keys()) == [
-        "'filepat' is no argument; did you mean 'filepath'?"
-    ]
-    assert unknown_arguments(path, {7: 1}.keys()) == ["7 is no argument"]
+    refused = Types().refused
+    assert refused("json.JSONDataset", {"type", "filepath", "versioned", "validator"}) == []
+    assert refused("json.JSONDataset", {"filepat"}) == ["'filepat' is no argument; did you mean 'filepath'?"]
+    assert refused("incremental.io.files.formats.JSONDataset", {7: 1}.keys()) == ["7 is no argument"]
+    assert refused("my.Dataset", {"filepat"}) == []
+    assert refused(JSONDataset, {"filepat"}) == []
 
 
 def test_of_our_file_types_only_parquet_reads_folders() -> None:

@@ -13,7 +13,8 @@ pytest.importorskip("kedro_datasets", reason="tries kedro-datasets, which is not
 
 from incremental.errors import IncrementalError
 from incremental.io import DataCatalog, survey
-from incremental.io.catalog.markers import is_marked
+from incremental.io.catalog.markers import is_marked, mark_path
+from incremental.io.catalog.sweeping import places, sweep
 from incremental.io.catalog.types import PACKAGES_OF_KEDRO, Types
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
@@ -236,3 +237,47 @@ def test_a_cached_dataset_of_kedro_counts_as_what_it_wraps(tmp_path: Path) -> No
     catalog.save("x", [1])
     facts = survey(DataCatalog({"x": CachedDataset(JSONDataset(filepath=str(path)))}), ["x"])
     assert (facts.states, facts.locations) == ({"x": State.PRESENT}, {"x": str(path)})
+
+
+def test_what_the_survey_believed_and_cannot_be_built_is_told_at_once_before_the_first_node(
+    tmp_path: Path,
+) -> None:
+    ran = []
+    config = {
+        "x": {"type": "text.TextDataset", "filepath": f"{tmp_path}/x.txt"},
+        "y": entry("json.JSONDataset", tmp_path / "y.json", save_arg={}),
+        "z": {
+            "type": "CachedDataset",
+            "dataset": entry("yaml.YAMLDataset", tmp_path / "z.yaml", loadargs={}),
+        },
+        "unused": entry("json.JSONDataset", tmp_path / "u.json", save_arg={}),
+    }
+    pipeline = Pipeline(
+        [
+            node(lambda: ran.append(1) or "x", None, "x", name="first"),  # type: ignore[func-returns-value]
+            node(lambda text: (text, text), "x", ["y", "z"], name="second"),
+        ]
+    )
+    with pytest.raises(IncrementalError) as caught:
+        SequentialRunner().run(pipeline, DataCatalog.from_config(config))
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+        "dataset 'y' of type JSONDataset",
+        "dataset 'z'",
+    ]
+    assert "'save_arg' is no argument; did you mean 'save_args'" in str(caught.value)
+    assert ran == []
+
+
+def test_what_killed_runs_left_is_looked_for_without_building_them(tmp_path: Path) -> None:
+    config = {
+        "x": entry("json.JSONDataset", tmp_path / "x.json"),
+        "y": {"type": "CachedDataset", "dataset": entry("json.JSONDataset", tmp_path / "y.json")},
+        "parts": {"type": "kedro_datasets.partitions.PartitionedDataset", "path": f"{tmp_path}/parts",
+                  "dataset": "pandas.CSVDataset"},
+    }  # fmt: skip
+    catalog = DataCatalog.from_config(config)
+    locations = dict(survey(catalog, config).locations)
+    found = list(places(catalog, config, locations))
+    assert [place.path for place in found] == [str(mark_path(locations[name])) for name in config]
+    assert sweep(catalog, config, locations) == 0
+    assert [catalog.built(name) for name in config] == [None] * 3

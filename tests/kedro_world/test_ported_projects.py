@@ -84,7 +84,7 @@ def test_a_ported_project_makes_what_kedro_makes(
 
 
 def test_kedro_datasets_does_not_bring_its_framework(raw: KedroProject) -> None:
-    loaded = run_without_kedro(port(raw), "run", "-q", "--tags", "tables")
+    loaded = run_without_kedro(port(raw), "run", "-q", "--nodes", "preprocess_shuttles_node")
     assert "kedro_datasets" in loaded
     assert [name for name in loaded if name.startswith(("kedro.framework", "kedro_telemetry"))] == []
 
@@ -102,6 +102,7 @@ def test_with_our_own_types_kedro_is_not_needed(built_in: KedroProject, kedro_ma
     )
 
 
+@pytest.mark.slow
 def test_with_our_own_types_the_model_is_the_same_too(
     built_in: KedroProject, kedro_made: KedroProject, ours: Any
 ) -> None:

@@ -134,10 +134,12 @@ class Oracle:
 
     # what a plan outdates
 
-    def changes(self, running: Collection[str], anew: Collection[str]) -> set[str]:
+    def changes(
+        self, running: Collection[str], anew: Collection[str], boxes: Iterable[Box] | None = None
+    ) -> set[str]:
         """Return the base names of what gets another content; ``anew`` run for reasons of their own."""
         changed: set[str] = set()
-        for box in self.boxes:
+        for box in self.boxes if boxes is None else boxes:
             other = box.name in anew or any(base(name) in changed for name in box.reads)
             for name in box.writes:
                 state = self.state(name)
@@ -150,13 +152,20 @@ class Oracle:
         return changed
 
     def suspects(self, running: Collection[str]) -> dict[str, set[str]]:
-        """Return the outputs that stay although inputs of theirs change, or have changed since."""
-        changed = self.changes(running, self.seeds(self.s1, self.s5))
+        """Return the outputs that stay although inputs of theirs change, or have changed since.
+
+        Those of nodes outside the selection count where the selection reads them.
+        """
+        changed = self.changes(running, self.seeds(self.s1, self.s5), self.case.boxes)
+        chosen = {box.name for box in self.boxes}
+        read = {name for box in self.boxes for name in box.reads}
         found: dict[str, set[str]] = {}
-        for box in self.boxes:
-            for name in box.writes:
-                if box.name in running:
-                    continue
+        for box in self.case.boxes:
+            if box.name in running:
+                continue
+            bases = {base(name) for name in box.writes}
+            names = box.writes if box.name in chosen else {name for name in read if base(name) in bases}
+            for name in names:
                 if self.state(name) is State.PRESENT:
                     inputs = {read for read in box.reads if base(read) in changed}
                     inputs |= set(self.case.outdated.get(name, ()))

@@ -152,6 +152,38 @@ def test_a_suspect_names_the_inputs_that_change_and_those_that_have_changed() ->
     assert suspects(plan) == {"y": ("x", "b")}
 
 
+# what nodes outside the selection make
+
+
+def test_what_the_selection_reads_is_suspect_where_a_node_outside_made_it_from_older_inputs() -> None:
+    selected = selection("raw -> x -> y -> z", select_by={"node_names": ["z"]})
+    plan = plan_missing(selected, facts("raw, x, y, z present", outdated={"y": ("x",), "x": ("raw",)}))
+    assert suspects(plan) == {"y": ("x",)}  # x is none of its business
+
+
+def test_what_this_plan_makes_again_outdates_what_comes_back_through_a_node_outside() -> None:
+    selected = selection("raw -> x -> y -> z", select_by={"node_names": ["x", "z"]}, forced=["x"])
+    assert suspects(plan_missing(selected, facts("raw, x, y, z present"))) == {"y": ("x",)}
+
+
+def test_what_this_plan_makes_again_outdates_its_outputs_through_memory_outside() -> None:
+    selected = selection("raw -> x -> m -> z", select_by={"node_names": ["x", "z"]}, forced=["x"])
+    assert suspects(plan_missing(selected, facts("raw, x, z present"))) == {"z": ("m",)}
+
+
+def test_a_suspect_that_is_read_in_another_format_has_the_name_under_which_it_is_read() -> None:
+    selected = selection("raw -> x; x -> y@a; y@b -> z", select_by={"node_names": ["x", "z"]}, forced=["x"])
+    assert suspects(plan_missing(selected, facts("raw, x, y@a, y@b, z present"))) == {"y@b": ("x",)}
+
+
+def test_propagate_does_not_widen_the_selection_to_what_makes_a_suspect() -> None:
+    selected = selection("raw -> x -> y -> z", select_by={"node_names": ["z"]})
+    given = facts("raw, x, y, z present", outdated={"y": ("x",)})
+    plan = plan_missing(selected, given, propagate=True)
+    assert running(plan) == []
+    assert suspects(plan) == {"y": ("x",)}
+
+
 def test_propagate_runs_suspects_and_what_follows_from_them() -> None:
     selected = selection("raw -> x -> y -> m -> z; raw -> other")
     given = facts("raw, x, y, z, other present", outdated={"x": ("raw",)})

@@ -18,6 +18,7 @@ SENTENCES = {
     Cause.PARAMETER_OUTPUT: "makes parameter x",
     Cause.MISSING: "x missing",
     Cause.INCOMPLETE: "x incomplete: a save began and never ended",
+    Cause.PARTED: "x incomplete: all from one node, and not of one commit",
     Cause.UNKNOWN: "x counted as missing: there is no way to tell",
     Cause.RESULT: "makes the result x in memory",
     Cause.NO_OUTPUTS: "has no outputs, so it runs every time",

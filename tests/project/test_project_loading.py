@@ -18,6 +18,7 @@ from incremental.errors import ProjectError
 from incremental.io import DataCatalog
 from incremental.pipeline import Pipeline
 from incremental.project import (
+    Project,
     Settings,
     bootstrap_project,
     configure_project,
@@ -175,6 +176,12 @@ BAD_SETTINGS = [
         "CONFIG_LOADER_CLASS 'Path' is not a AbstractConfigLoader; "
         "derive it from incremental.config.AbstractConfigLoader",
     ),
+    ("DATASET_VALIDATION = 'no'", "DATASET_VALIDATION is of type 'str'; write True or False"),
+    (
+        "from incremental.session import Context\nclass C(Context):\n    def _get_catalog(self): ...\nCONTEXT_CLASS = C",
+        "CONTEXT_CLASS 'C' overrides _get_catalog(), as contexts of Kedro do; "
+        "here override create_catalog(save_version, load_versions)",
+    ),
     (
         "DATA_CATALOG_CLASS = dict",
         "DATA_CATALOG_CLASS 'dict' has no from_config(); derive it from DataCatalog",
@@ -230,12 +237,44 @@ def test_the_loader_is_made_as_the_settings_say(make):
     assert loaded.conf_source == str(root / "c")
 
 
-def test_loader_arguments_that_do_not_fit_are_refused(make):
-    loaded = load_at(make({"src/hello/settings.py": 'CONFIG_LOADER_ARGS = {"base": "x"}\n'}))
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ('{"base": "x"}', "OmegaConfigLoader.__init__() got an unexpected keyword argument 'base'"),
+        (
+            '{"merge_strategy": {"catalg": "soft"}}',
+            "merge_strategy names 'catalg', which is no kind of configuration; did you mean 'catalog'?",
+        ),
+        (
+            '{"config_patterns": {"spark": "spark*"}}',
+            "config_patterns of 'spark' is 'spark*'; give a list of globs",
+        ),
+        ('{"custom_resolvers": {"add": 5}}', "custom_resolvers has 'add': 5; give a function"),
+    ],
+)
+def test_loader_arguments_that_do_not_fit_are_refused_with_file_and_line(make, arguments, what):
+    loaded = load_at(make({"src/hello/settings.py": f"# settings\nCONFIG_LOADER_ARGS = {arguments}\n"}))
     assert error(loaded.config_loader) == (
-        "CONFIG_LOADER_CLASS 'OmegaConfigLoader' cannot be made: OmegaConfigLoader.__init__() got an unexpected "
-        "keyword argument 'base'; correct CONFIG_LOADER_ARGS in settings.py"
+        f"src/hello/settings.py:2: CONFIG_LOADER_CLASS 'OmegaConfigLoader' cannot be made: {what}; "
+        "correct CONFIG_LOADER_ARGS in settings.py"
     )
+
+
+def test_a_context_that_cannot_be_made_is_refused_with_file_and_line(make):
+    text = "from incremental.session import Context\nclass Mine(Context):\n    def __init__(self): ...\nCONTEXT_CLASS = Mine\n"
+    loaded = load_at(make({"src/hello/settings.py": text}))
+    assert error(loaded.context).startswith("src/hello/settings.py:4: CONTEXT_CLASS 'Mine' cannot be made: ")
+
+
+def test_configuration_of_a_file_in_an_archive_is_layered(make, tmp_path):
+    import shutil
+
+    root = make(
+        {"conf/base/parameters.yml": "a: 1", "conf/local/parameters.yml": "b: 2", "one.py": "pipeline = None"}
+    )
+    place = shutil.make_archive(str(tmp_path / "conf"), "zip", root, "conf")
+    loaded = load(Project.from_file(root / "one.py"))
+    assert loaded.config_loader(conf_source=place)["parameters"] == {"a": 1, "b": 2}
 
 
 # --- pipelines

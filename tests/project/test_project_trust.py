@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from projects import CATALOG, make_project
 
+from incremental import Session
 from incremental.config import ConfigError
 from incremental.config.faults import Origin
 from incremental.project import ImportRule, Project
@@ -203,3 +207,25 @@ def test_allow_imports_is_empty_unless_set() -> None:
     assert Settings.of({"ALLOW_IMPORTS": ["shared.datasets"]}, "settings.py").ALLOW_IMPORTS == [
         "shared.datasets"
     ]
+
+
+@pytest.mark.parametrize("kind", ["archive in the project", "archive elsewhere", "remote folder"])
+@pytest.mark.parametrize("allowed", [False, True])
+def test_configuration_that_travels_runs_what_is_allowed_only(
+    tmp_path: Path, kind: str, allowed: bool
+) -> None:
+    catalog = CATALOG if allowed else CATALOG.replace("json.JSONDataset", "never_to_be_imported.JSONDataset")
+    root = make_project(tmp_path / "project", catalog=catalog)
+    if kind == "remote folder":
+        fsspec.filesystem("memory").put(f"{root}/conf/", "/travelled/conf/", recursive=True)
+        place = "memory://travelled/conf"
+    else:
+        folder = root if kind == "archive in the project" else tmp_path
+        place = shutil.make_archive(str(folder / "conf"), "zip", root, "conf")
+    with Session.create(root, conf_source=place) as session:
+        if allowed:
+            assert [step.node.name for step in session.plan().running] == ["clean", "count", "report"]
+            return
+        with pytest.raises(ConfigError, match="add 'never_to_be_imported' to ALLOW_IMPORTS") as refused:
+            session.plan()
+    assert "base/catalog.yml:6: dataset 'counts': type " in str(refused.value)

@@ -56,6 +56,17 @@ def test_what_a_node_is_needed_for_and_what_it_overwrites_is_said() -> None:
     )
 
 
+def test_a_suspect_of_a_node_that_is_not_selected_is_told_with_what_to_do() -> None:
+    pipeline = graph("raw -> a -> b -> c")
+    selected = select(pipeline, Selection.of(node_names=["c"]))
+    plan = plan_missing(selected, facts(dict.fromkeys(("b", "c"), HERE), outdated={"b": ("a",)}))
+    assert plan_text(plan, Look()) == (
+        "suspect  b is older than a\n"
+        "         1 output (b) of nodes that are not selected: select them too\n"
+        "nothing is missing: 1 node skipped · 1 output suspect"
+    )
+
+
 def test_a_plan_without_work_is_one_line() -> None:
     assert plan_text(planned(FLIGHTS, everything()), Look()) == "nothing to do: 5 nodes up to date"
 

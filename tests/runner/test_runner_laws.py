@@ -15,27 +15,12 @@ from hypothesis import strategies as st
 
 from incremental.errors import NodeRunError
 from incremental.io import DataCatalog
-from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_missing
 from incremental.runner import RunResult, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
 from incremental.state import FileLedger
-
-
-class InPlace(AbstractDataset[Any, Any]):
-    def __init__(self, filepath: str) -> None:
-        self._filepath = filepath
-
-    def load(self) -> Any:
-        return Path(self._filepath).read_text()
-
-    def save(self, data: Any) -> None:
-        Path(self._filepath).write_text(str(data))
-
-    def exists(self) -> bool:
-        return Path(self._filepath).exists()
 
 
 class Counted:
@@ -68,7 +53,7 @@ def catalog_of(folder: Path, kinds: dict[str, str]) -> DataCatalog:
     entries: dict[str, Any] = {
         name: {"type": "text.TextDataset", "filepath": str(folder / name)}
         if kind == "file"
-        else {"type": f"{__name__}.InPlace", "filepath": str(folder / name)}
+        else {"type": "foreign.InPlace", "filepath": str(folder / name)}
         for name, kind in kinds.items()
         if kind != "memory"
     }

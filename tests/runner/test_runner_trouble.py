@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from incremental.errors import NodeRunError
 from incremental.events import NodeFailed, NodeFinished, NodeRetried
 from incremental.executors.parcels import LARGE, scratch_root
-from incremental.io import AbstractDataset, DataCatalog
+from incremental.io import DataCatalog
 from incremental.io.catalog.markers import mark_name
 from incremental.io.files.staging import is_staging_name
 from incremental.pipeline import Pipeline, node
@@ -92,20 +92,6 @@ class Came:
     begun: Counter[str] = field(default_factory=Counter)
     files: dict[str, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
-
-
-class InPlace(AbstractDataset[Any, Any]):
-    def __init__(self, filepath: str) -> None:
-        self._filepath = filepath
-
-    def load(self) -> Any:
-        return Path(self._filepath).read_text()
-
-    def save(self, data: Any) -> None:
-        Path(self._filepath).write_text(data)
-
-    def exists(self) -> bool:
-        return Path(self._filepath).exists()
 
 
 class Probe:
@@ -240,7 +226,7 @@ def run(case: Case, runner: Any, can_die: bool) -> Came:
 
 
 def catalog_of(folder: Path, kinds: dict[str, str]) -> DataCatalog:
-    kind_of = {"file": "text.TextDataset", "in place": f"{__name__}.InPlace"}
+    kind_of = {"file": "text.TextDataset", "in place": "foreign.InPlace"}
     folder.mkdir()
     entries = {
         name: {"type": kind_of[kind], "filepath": str(folder / name)}

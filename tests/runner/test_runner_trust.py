@@ -18,7 +18,7 @@ from incremental.errors import DatasetError, LedgerError, NodeRunError
 from incremental.io import DataCatalog
 from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
-from incremental.pipeline.selection import select
+from incremental.pipeline.selection import Selection, select
 from incremental.planner import Plan, State, plan_all, plan_missing
 from incremental.runner import RunResult, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts
@@ -410,6 +410,22 @@ def test_readers_of_what_was_made_again_are_suspect_until_they_are_made_again_to
     (tmp_path / "b.json").unlink()
     run(pipeline, catalog, ledger)
     assert {each.dataset for each in planned(pipeline, catalog, ledger).suspects} == {"c"}
+
+
+def test_a_selection_is_told_what_it_reads_that_was_made_from_older_data_through_others(
+    tmp_path: Path, ledger: FileLedger
+) -> None:
+    pipeline = graph("() -> a -> b -> c -> d; () -> e")
+    catalog = catalog_of(tmp_path, None, *"abcde")
+    run(pipeline, catalog, ledger)
+    (tmp_path / "a.json").unlink()
+    run(pipeline, catalog, ledger)
+    found = {}
+    for name in "bcde":
+        last = select(pipeline, Selection.of(node_names=[name]))
+        plan = plan_missing(last, gather_facts(last.pipeline, catalog, ledger.marks()))
+        found[name] = {each.dataset: each.inputs for each in plan.suspects}
+    assert found == {"b": {"b": ("a",)}, "c": {"b": ("a",)}, "d": {"c": ("a",)}, "e": {}}
 
 
 def test_an_update_in_place_under_two_names_is_not_outdated_by_itself(

@@ -15,6 +15,7 @@ from typing import Any
 
 import clusters
 import pytest
+from foreign import InPlace
 from graphs import graph, node_lists
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,6 @@ from incremental.events import NodeFinished
 from incremental.executors.parcels import pack
 from incremental.hooks import create_hook_manager, hook_impl
 from incremental.io import DataCatalog, MemoryDataset
-from incremental.io.dataset import AbstractDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all
@@ -49,22 +49,8 @@ def runner(request: pytest.FixtureRequest) -> Any:
     return request.param()
 
 
-class InPlace(AbstractDataset[Any, Any]):
-    def __init__(self, filepath: str) -> None:
-        self._filepath = filepath
-
-    def load(self) -> Any:
-        return Path(self._filepath).read_text()
-
-    def save(self, data: Any) -> None:
-        Path(self._filepath).write_text(str(data))
-
-    def exists(self) -> bool:
-        return Path(self._filepath).exists()
-
-
 def catalog_of(folder: Path, kinds: dict[str, str]) -> DataCatalog:
-    kind_of = {"file": "text.TextDataset", "in place": f"{__name__}.InPlace"}
+    kind_of = {"file": "text.TextDataset", "in place": "foreign.InPlace"}
     entries = {
         name: {"type": kind_of[kind], "filepath": str(folder / name)}
         for name, kind in kinds.items()

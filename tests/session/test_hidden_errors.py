@@ -55,3 +55,27 @@ def test_a_record_that_cannot_be_written_is_an_error_after_a_run_that_succeeded(
     monkeypatch.setattr(JSONSessionStore, "save", full_disk)
     with pytest.raises(OSError, match="No space left"), Session.create(project) as session:
         session.run()
+
+
+BAD_HOOKS = """
+from incremental.hooks import hook_impl
+
+class Bad:
+    @hook_impl
+    def on_node_error(self, error): raise RuntimeError("of the node's hook")
+    @hook_impl
+    def on_pipeline_error(self, error): raise RuntimeError("of the pipeline's hook")
+
+HOOKS = (Bad(),)
+"""
+
+
+def test_hooks_that_fail_when_they_are_told_of_an_error_do_not_hide_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = REGISTRY.replace("return raw.strip().lower()", "return raw.no_such_method()")
+    root = make_project(tmp_path / "failing", registry=broken, settings=BAD_HOOKS)
+    with pytest.raises(NodeRunError, match="no_such_method"), Session.create(root) as session:
+        session.run()
+    assert "of the node's hook" in caplog.text
+    assert "of the pipeline's hook" in caplog.text

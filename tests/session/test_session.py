@@ -545,3 +545,14 @@ def test_many_differences_are_counted_after_the_first(tmp_path):
         session.run()
         with pytest.raises(PlanMismatchError, match="and 3 more differences"):
             session.run_sealed(text)
+
+
+def test_the_environment_is_that_of_a_variable_unless_one_is_named(tmp_path, monkeypatch):
+    project = make_project(tmp_path)
+    monkeypatch.setenv("KEDRO_ENV", "nowhere")  # a ported project is ours
+    monkeypatch.setenv("INCREMENTAL_ENV", "prod")
+    for env, least in ((None, 4), ("base", 3)):
+        with Session.create(project, env=env) as session:
+            context = session.load_context()
+            assert context.env == (env or "prod")
+            assert context.params == {"least": least}

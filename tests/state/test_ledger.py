@@ -60,6 +60,24 @@ class Model:
     generations: dict[str, str] = field(default_factory=dict)
     reads: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def derived(self) -> set[str]:
+        """What an outdated one went into, over any number of steps."""
+        found = set(self.outdated())
+        while True:
+            more = {
+                location
+                for location, made_from in self.reads.items()
+                if location not in self.begun and not found.isdisjoint(made_from)
+            } | found
+            if more == found:
+                break
+            found = more
+        return {
+            location
+            for location in found
+            if location not in self.begun and not found.isdisjoint(self.reads[location])
+        }
+
     def outdated(self) -> dict[str, tuple[str, ...]]:
         found = {
             location: tuple(sorted(name for name, was in reads.items() if self.generations[name] != was))
@@ -114,6 +132,9 @@ def test_any_sequence_of_begin_commit_and_abandon_leads_to_the_marks_of_a_simple
     assert marks.begun == model.begun
     assert marks.generations == model.generations
     assert marks.outdated == model.outdated()
+    assert marks.derived.keys() == model.derived()
+    newer = {name for names in marks.outdated.values() for name in names}
+    assert all(newer.issuperset(names) for names in marks.derived.values())
     if isinstance(ledger, FileLedger):
         ledger.close()
         assert ledger.marks() == marks
@@ -450,6 +471,26 @@ for place in range(10):
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
     for place in range(10):
         assert len(FileLedger(tmp_path / str(place) / "l.db", tmp_path).marks().begun) == 4
+
+
+def test_a_ledger_that_another_process_makes_meanwhile_is_not_taken_for_damaged(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            if sql == "PRAGMA application_id" and not others:
+                others.append(another(ledger))
+                monkeypatch.undo()
+                others[0].begin("run", "node", [out("/theirs")])
+            return super().execute(sql, *arguments)
+
+    others: list[FileLedger] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Overtaken))
+    ledger.begin("run", "node", [out("/ours")])
+    others[0].close()
+    assert ledger.marks().begun == {"/ours", "/theirs"}
+    assert caplog.records == []
 
 
 def test_without_durability_nothing_waits_for_the_disk(ledger: FileLedger) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from incremental.state import FileLedger, History, Marks, Output, RunRecord, StepRecord
 
-TRIALS = [200, pytest.param(10_000, marks=pytest.mark.slow)]
+TRIALS = [40, pytest.param(10_000, marks=pytest.mark.slow)]
 OUTPUTS = 20
 
 
@@ -95,6 +95,18 @@ def test_a_damaged_ledger_is_believed_in_nothing_and_stops_nobody(
             assert any("damaged" in record.getMessage() for record in caplog.records)
             assert list(folder.glob("ledger.damaged-*")) or ledger.path.stat().st_size == 0
     assert seen > trials / 3
+
+
+def test_damage_that_python_cannot_even_put_into_words_is_damage(tmp_path: Path) -> None:
+    """SQLite quotes the schema in its errors, and those are decoded."""
+    ledger = fill(tmp_path)
+    ledger.close()
+    content = ledger.path.read_bytes()
+    for keyword in (b"TEXT NOT NULL", b"PRIMARY KEY"):
+        assert keyword in content
+        ledger.path.write_bytes(content.replace(keyword, keyword[:-1] + b"\xc4"))
+        check(tmp_path, Marks(), [])
+        assert list(ledger.path.parent.glob("ledger.damaged-*"))
 
 
 @pytest.mark.parametrize("trials", TRIALS)

@@ -52,6 +52,16 @@ def test_what_was_committed_is_proven_and_outdated_by_newer_inputs() -> None:
     assert facts.outdated == {"b": ("a", "/gone")}
 
 
+def test_only_what_no_node_in_play_makes_is_outdated_through_others() -> None:
+    marks = Marks(
+        generations={"/a": "1", "/b": "2"},
+        outdated={"/elsewhere": ("/newer",)},
+        derived={"/a": ("/newer",), "/b": ("/newer",)},
+        records=Records({"/newer": record_of(Output("source", "/newer"), "run", "n", "3")}),
+    )
+    assert apply_marks(FACTS, marks, [("a",)]).outdated == {"b": ("source",)}
+
+
 TWO = Facts(
     states={"a": State.PRESENT, "b": State.PRESENT, "c": State.ABSENT, "m": State.EPHEMERAL},
     locations={"a": "/a", "b": "/b", "c": "/c"},
@@ -74,9 +84,17 @@ def test_outputs_of_one_node_that_are_there_must_be_of_one_generation(
     facts = apply_marks(TWO, Marks(generations=generations), [("a", "m", "b", "c"), ()])
     expected = State.INCOMPLETE if is_parted else State.PRESENT
     assert facts.states == {**TWO.states, "a": expected, "b": expected}
+    assert facts.parted == (frozenset({"a", "b"}) if is_parted else frozenset())
     assert not (is_parted and facts.unproven)
     apart = apply_marks(TWO, Marks(generations=generations), [("a",), ("b", "c"), ("m",)])
     assert apart.states == TWO.states
+
+
+def test_what_was_begun_again_is_not_said_to_be_parted() -> None:
+    marks = Marks(begun=frozenset({"/b"}), generations={"/a": "1", "/b": "2"})
+    facts = apply_marks(TWO, marks, [("a", "b")])
+    assert facts.states == {**TWO.states, "a": State.INCOMPLETE, "b": State.INCOMPLETE}
+    assert facts.parted == frozenset({"a"})
 
 
 def seen(size: int = 10, mtime: int = 20, inode: int = 30, ctime: int = 40) -> os.stat_result:

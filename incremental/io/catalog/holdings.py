@@ -6,7 +6,7 @@ It is the half of a catalog that the engine works with; names, patterns and type
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from incremental.io.catalog.building import build, class_of, copy_at_version
 from incremental.io.catalog.capabilities import has_versions, is_dataset, pinned_versions, stored
 from incremental.io.catalog.editions import Editions
 from incremental.io.catalog.failures import cause_of, failure
+from incremental.io.catalog.layouts import Layout
 from incremental.io.catalog.parameters import Parameters
 from incremental.io.memory import MemoryDataset
 from incremental.io.validation.gate import Gate
@@ -53,6 +54,8 @@ class Holdings(Mapping[str, Any]):
         self._saved: dict[str, str] = {}  # the version that was saved last
         self._lock = threading.RLock()
         self._gate = Gate()
+        self.validates = resolver.has_validators
+        """Whether any entry, or any pattern, declares a validator."""
         for name in resolver.validated:
             self._gate.spec(name, resolver.entry(name))
 
@@ -76,6 +79,26 @@ class Holdings(Mapping[str, Any]):
         """Whether a parameter of this name can be loaded."""
         return name in self
 
+    def build_foreign(self, names: Iterable[str]) -> None:
+        """Build what the survey has believed unseen, to tell what is wrong before the first node runs.
+
+        Raises:
+            DatasetError: entries that cannot be built, all at once.
+        """
+        types, faults = self.config_resolver.types, []
+        for name in names:
+            entry = self.entry(name)
+            if entry is None or (
+                types.ours(entry["type"]) and types.layout(entry["type"]) is not Layout.CACHED
+            ):
+                continue
+            try:
+                self.get(name)
+            except DatasetError as error:
+                faults.append(str(error))
+        if faults:
+            raise DatasetError("\n".join(dict.fromkeys(faults)))
+
     def can_stage(self, name: str) -> bool:
         """Whether a save can be written whole before it is visible."""
         return bool(getattr(self[name], "can_stage", False))
@@ -91,11 +114,6 @@ class Holdings(Mapping[str, Any]):
         """Begin an output that arrives in pieces; for datasets that ``can_stage``."""
         stage: ChunkStage[Any] = self._staging(name, self[name].stage_chunks)
         return CheckedChunks(stage, partial(self.checked, name)) if self.validates else stage
-
-    @property
-    def validates(self) -> bool:
-        """Whether any entry, or any pattern, declares a validator."""
-        return self.config_resolver.has_validators
 
     def checked(self, name: str, data: Any, mode: str) -> Any:
         """Return data as the validator of a dataset returns it, where one applies on ``load`` or ``save``.

@@ -59,8 +59,8 @@ class CatalogConfigResolver:
         self._resolved: dict[str, dict[str, Any]] = {}
         self._patterns = Patterns()
         self._runtime = Patterns()
-        self.has_stored_defaults = False
-        """Whether names that are not in the catalog have a dataset other than one in memory."""
+        self.has_own_defaults = False
+        """Whether names that are not in the catalog have another dataset than a plain one in memory."""
         self.validated: list[str] = []
         """The explicit names whose entries declare a validator."""
         self.has_validators = False
@@ -87,8 +87,9 @@ class CatalogConfigResolver:
 
     def _take_runtime(self, patterns: Mapping[str, Any]) -> None:
         self._runtime = Patterns(Pattern(text, entry) for text, entry in patterns.items())
-        self.has_stored_defaults = any(
-            str(entry.get(TYPE)).rpartition(".")[2] not in _IN_MEMORY for entry in patterns.values()
+        self.has_own_defaults = any(
+            entry.keys() != {TYPE} or str(entry[TYPE]).rpartition(".")[2] not in _IN_MEMORY
+            for entry in patterns.values()
         )
 
     def _take_rare(self, name: Any, entry: Any, patterns: list[Pattern], faults: list[str]) -> None:

@@ -25,7 +25,6 @@ from incremental.io.catalog.listing import (
     answer_remote,
 )
 from incremental.io.catalog.markers import is_marked
-from incremental.io.catalog.types import unknown_arguments
 from incremental.io.dataset import explain
 from incremental.io.files.storage import storage_for
 from incremental.pipeline.transcoding import is_parameter
@@ -83,12 +82,12 @@ class Survey:
     faults: list[str] = field(default_factory=list)
     local: defaultdict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     remote: dict[tuple[str, str], Folder] = field(default_factory=dict)
+    types: Types = field(init=False)
     others: list[tuple[str, Any]] = field(default_factory=list)
     """The datasets that are asked themselves."""
 
-    @property
-    def _types(self) -> Types:
-        return self.catalog.config_resolver.types
+    def __post_init__(self) -> None:
+        self.types = self.catalog.config_resolver.types
 
     def answer(self) -> Facts:
         """Ask everything and return what is there. Raises DatasetError: all faults at once."""
@@ -126,7 +125,7 @@ class Survey:
 
     def _take_entry(self, name: str, entry: Mapping[str, Any]) -> bool:
         """Note what the entry itself says of where a dataset is; False where it does not tell."""
-        layout = self._types.layout(entry["type"])
+        layout = self.types.layout(entry["type"])
         if layout in FILES:
             self._take_file(name, entry, layout is Layout.FILE_OR_FOLDER)
         elif layout in FOLDERS:
@@ -142,7 +141,7 @@ class Survey:
 
     def _take_unnamed(self, name: str) -> None:
         """Take a name that is not in the catalog: it lives in memory, unless the catalog has it otherwise."""
-        if self.catalog.config_resolver.has_stored_defaults:
+        if self.catalog.config_resolver.has_own_defaults:
             self._take_other(name, self.catalog.get(name, fallback_to_runtime_pattern=True))
 
     def _ask_folders(self) -> None:
@@ -178,8 +177,7 @@ class Survey:
 
     def _check_arguments(self, name: str, entry: Mapping[str, Any]) -> None:
         """Refuse what one of our own classes does not take; what others take is seen when one is built."""
-        ours = self._types.ours(entry["type"])
-        wrong = None if ours is None else unknown_arguments(ours, entry.keys())
+        wrong = self.types.refused(entry["type"], entry.keys())
         if wrong:
             raise self._unusable(name, entry, f": {'; '.join(wrong)}")
 

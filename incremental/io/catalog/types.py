@@ -25,7 +25,6 @@ PACKAGES_OF_KEDRO = ("kedro.io", "kedro_datasets", "")
 _OURS = PACKAGES[0]
 _KEDRO_DATASETS = "kedro_datasets"
 _OF_THE_CATALOG = frozenset({"type", "versioned", "version", "validator"})
-_ACCEPTED = {path: known | _OF_THE_CATALOG for path, known in KNOWN_ARGUMENTS.items()}
 
 
 class Types:
@@ -38,7 +37,9 @@ class Types:
     def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
         self._packages = tuple(packages)
         self._has_ours = _OURS in self._packages
-        self._foreign: dict[str, Layout | None] = {}  # there are thousands of entries and few types
+        # there are thousands of entries and few types
+        self._layouts: dict[Any, Layout | None] = {}
+        self._accepted: dict[Any, frozenset[str] | None] = {}
 
     def ours(self, kind: Any) -> str | None:
         """Return the dotted path of our class for a type, or None where another class answers."""
@@ -49,14 +50,24 @@ class Types:
 
     def layout(self, kind: Any) -> Layout | None:
         """Return where a dataset keeps its data, as far as its type tells; None: it has to be asked."""
-        path = self.ours(kind)
-        if path is not None:
-            return OURS[path]
-        if not isinstance(kind, str):
+        if type(kind) is not str:
             return None
-        if kind not in self._foreign:
-            self._foreign[kind] = self._foreign_layout(kind)
-        return self._foreign[kind]
+        if kind not in self._layouts:
+            path = self.ours(kind)
+            self._layouts[kind] = self._foreign_layout(kind) if path is None else OURS[path]
+        return self._layouts[kind]
+
+    def refused(self, kind: Any, keys: AbstractSet[str]) -> list[str]:
+        """Return a phrase for each argument that one of our own classes does not take; of others none."""
+        if type(kind) is not str:
+            return []
+        if kind not in self._accepted:
+            path = self.ours(kind)
+            self._accepted[kind] = None if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
+        known = self._accepted[kind]
+        if known is None or keys <= known:
+            return []
+        return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
 
     def find(self, kind: Any) -> type[Any]:
         """Return the class that a type names.
@@ -87,14 +98,6 @@ class Types:
 def find_class(kind: Any) -> type[Any]:
     """Return the class that a type names where no catalog says otherwise. Raises DatasetError."""
     return Types().find(kind)
-
-
-def unknown_arguments(path: str, keys: AbstractSet[str]) -> list[str]:
-    """Return a phrase for each argument that one of our own classes does not take."""
-    known = _ACCEPTED[path]
-    if keys <= known:
-        return []
-    return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
 
 
 def _remedy(kind: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import DatasetError
 from incremental.io.catalog.markers import SUFFIX, is_marked, mark, unmark
 from incremental.io.files.folders import FolderStage
+from incremental.io.files.member_digests import digest_of_members
 from incremental.io.files.staging import LocalStage, is_staging_name, make_folders, sync_folder
 from incremental.io.files.storage import split_address
 from incremental.secrets import strip_url
@@ -72,18 +73,6 @@ def is_begun(storage: Storage, path: str) -> bool:
     return storage.exists(_mark_within(path))
 
 
-def digest_of_all(digest_by_name: Mapping[str, str | None]) -> str | None:
-    """Return one digest of members by their names and digests; None where one of those is not known."""
-    import xxhash  # when something is written, not when a plan looks for files
-
-    hasher = xxhash.xxh3_128()
-    for name, digest in sorted(digest_by_name.items()):
-        if digest is None:
-            return None
-        hasher.update(os.fsencode(f"{name}\0{digest}\n"))
-    return str(hasher.hexdigest())
-
-
 class Members:
     """Stages partitions as they arrive; all of them are published together.
 
@@ -131,7 +120,7 @@ class Members:
                 raise ValueError("the node yielded no data, so there is nothing to save")
             if self._folder is not None:
                 self._folder.seal()
-                return FolderSave(self._folder, digest_of_all(self._digests), self._dataset.save_failure)
+                return FolderSave(self._folder, digest_of_members(self._digests), self._dataset.save_failure)
             if self._storage.protocol == "file":
                 _refuse_files_that_are_folders(self._staged)
         except Exception as error:
@@ -141,12 +130,9 @@ class Members:
             self.discard()
             raise
         save = MembersSave(self._dataset, self._storage, self._path, self._staged, self._created)
-        save.digest = digest_of_all(self._digests) if self._overwrite or not self._has_others() else None
+        others = () if self._overwrite else self._dataset.names()  # those stay as they are
+        save.digest = digest_of_members({**dict.fromkeys(others), **self._digests})
         return save
-
-    def _has_others(self) -> bool:
-        """Whether partitions are there that stay as they are."""
-        return any(name not in self._staged for name in self._dataset.names())
 
     def discard(self) -> None:
         """Remove what was written; safe when called twice."""
@@ -235,7 +221,7 @@ class MembersSave:
         self._created = created
         self._published = 0
         self.digest: str | None = None
-        """Of all that will be in the folder; None where that is not known."""
+        """Of all that will be in the folder, without those of members that stay; None where none is known."""
 
     def publish(self) -> None:
         """Make all visible, marked as begun until the last is. Raises DatasetError.

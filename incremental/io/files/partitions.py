@@ -12,16 +12,17 @@ import logging
 import os
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError
 from incremental.io.catalog.types import find_class
 from incremental.io.dataset import VERSIONED, AbstractDataset, ChunkStage, Staged, refuse_none
 from incremental.io.files.leftovers import Place
+from incremental.io.files.member_digests import digest_of_members, members_in
 from incremental.io.files.members import (
     Members,
     check_partition_id,
-    digest_of_all,
     in_order,
     is_begun,
     member_names,
@@ -135,9 +136,9 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
         return Place(self._storage, path, below=True)
 
     def content_digest(self, tell: Callable[[int], None] | None = None) -> str | None:
-        """Return the digest of all partitions, telling of the bytes read; None where one cannot be read so.
+        """Return the digest of all partitions, telling of the bytes read; None where none can be read so.
 
-        Raises FileNotFoundError when there is none, and DatasetError.
+        Raises FileNotFoundError when there is no partition, and DatasetError.
         """
         digests: dict[str, str | None] = {}
         for name in self.names():
@@ -145,7 +146,24 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
             digests[name] = None if read is None else read(tell)
         if not digests:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.location)
-        return digest_of_all(digests)
+        return digest_of_members(digests)
+
+    @property
+    def runs_code(self) -> bool:  # type: ignore[override]  # as its members do
+        """Whether loading a partition runs code that is in it."""
+        return self._members_can("runs_code")
+
+    def load_unchanged(self, digest: str) -> dict[str, Callable[[], Any]]:
+        """Return functions that each load one partition, unless it is not as this digest of all tells.
+
+        One that the digest does not know the content of is loaded as it is. Raises DatasetError when there
+        is no partition; the functions raise it too.
+        """
+        known = members_in(digest) or {}
+        return {
+            self.partition_of(name): self._loader(name, known.get(name), is_known=name in known)
+            for name in self._names_to_load()
+        }
 
     def stage(self, data: Mapping[str, Any]) -> Staged | None:
         """Write all partitions beside their targets without showing them; ``None`` where that cannot be."""
@@ -169,10 +187,23 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
     # -- the dataset
 
     def _load(self) -> dict[str, Callable[[], Any]]:
+        return {
+            self.partition_of(name): self.member(self._address_of(name)).load
+            for name in self._names_to_load()
+        }
+
+    def _names_to_load(self) -> list[str]:
         names = sorted(self.names())
         if not names:
             raise DatasetError(f"no partitions were found in {self!r}")
-        return {self.partition_of(name): self.member(self._address_of(name)).load for name in names}
+        return names
+
+    def _loader(self, name: str, digest: str | None, *, is_known: bool) -> Callable[[], Any]:
+        address = self._address_of(name)
+        if not is_known:
+            return partial(_refuse_new, strip_url(address))
+        member = self.member(address)
+        return member.load if digest is None else partial(member.load_unchanged, digest)
 
     def _save(self, data: Mapping[str, Any]) -> None:
         if self.can_stage:
@@ -287,3 +318,11 @@ class PartitionedDataset(AbstractDataset[Mapping[str, Any], "dict[str, Callable[
         if self._opened is None:
             self._opened = storage_for(self._path, *self._connection)[0]
         return self._opened
+
+
+def _refuse_new(address: str) -> None:
+    """Refuse a partition that runs code and that nobody has committed."""
+    raise DatasetError(
+        f"{address} was not there when this project committed its folder, and loading it runs the code in "
+        f"it; accept it with 'incremental adopt', or make the folder again"
+    )

@@ -208,13 +208,13 @@ class LocalStage(Stage):
         except FileNotFoundError:
             return None
         if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.target)
+            raise _system_error(errno.EISDIR, self.target)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", self.target)
         if self.exclusive:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.target)
+            raise _system_error(errno.EEXIST, self.target)
         if not os.access(self.target, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.target)
+            raise _system_error(errno.EACCES, self.target)
         return found
 
     def _open(self, name: str, mode: int, folder: str) -> int:
@@ -249,7 +249,7 @@ def make_folders(folder: str) -> list[str]:
             os.mkdir(path)
         except FileExistsError:
             if not os.path.isdir(path):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
+                raise _system_error(errno.ENOTDIR, path) from None
         else:
             created.append(path)
     return created
@@ -299,7 +299,12 @@ def _name_anew(name: str, target: str) -> None:
         if error.errno not in _UNSUPPORTED:
             raise
         if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+            raise _system_error(errno.EEXIST, target) from None
         os.replace(name, target)
         return
     os.unlink(name)
+
+
+def _system_error(number: int, path: str) -> OSError:
+    """Return the error that the system itself would raise, of the class that belongs to its number."""
+    return OSError(number, os.strerror(number), path)

@@ -1,0 +1,112 @@
+"""Partitions in the ledger: which member is damaged is told, and no pickle among them that changed is loaded."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PIPELINE = """
+from incremental import Pipeline, node
+
+def split(raw): return {part: int(raw) for part in "abc"}
+def more(raw): return {"d": int(raw)}
+def total(parts): return str(sum(load() for load in parts.values()))
+
+def register_pipelines():
+    split_all = node(split, "raw", "parts", name="split")
+    add_all = node(total, "parts", "total", name="add")
+    return {"__default__": Pipeline([split_all, add_all]),
+            "more": Pipeline([node(more, "raw", "parts", name="more")])}
+"""
+CATALOG = """
+raw: {type: text.TextDataset, filepath: raw.txt}
+parts:
+  type: partitions.PartitionedDataset
+  path: out/parts
+  dataset: pickle.PickleDataset
+  filename_suffix: .pkl
+total: {type: text.TextDataset, filepath: out/total.txt}
+"""
+
+
+@pytest.fixture
+def work(project, cli) -> Path:
+    folder = project({"pipeline.py": PIPELINE, "catalog.yml": CATALOG, "raw.txt": "2"})
+    assert one(cli, "run", "-q").code == 0
+    return folder
+
+
+def one(cli, command: str, *arguments: str) -> Any:
+    return cli("--project", "pipeline.py", command, *arguments)
+
+
+def parts_found(cli) -> dict[str, Any]:
+    (found,) = json.loads(one(cli, "verify", "parts", "--json").out)["outputs"]
+    return found
+
+
+def plant(work: Path, name: str) -> None:
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return Path.write_text, (work / "boom", "went off")
+
+    (work / "out/parts" / name).write_bytes(pickle.dumps(Bomb()))
+    (work / "out/total.txt").unlink()
+
+
+def test_the_damaged_member_is_named_alone_and_repaired(cli, work: Path) -> None:
+    assert parts_found(cli)["verdict"] == "whole"
+    before = {name: (work / f"out/parts/{name}.pkl").read_bytes() for name in "abc"}
+    (work / "out/parts/b.pkl").write_bytes(b"damaged")
+    found = parts_found(cli)
+    assert (found["verdict"], found["members"]) == ("damaged", ["b.pkl"])
+    assert one(cli, "verify").out.splitlines()[0].endswith("committed: b.pkl")
+    assert one(cli, "verify", "--repair", "-q").code == 0
+    assert {name: (work / f"out/parts/{name}.pkl").read_bytes() for name in "abc"} == before
+    assert parts_found(cli)["verdict"] == "whole"
+
+
+def test_a_lost_member_and_a_new_one_are_named(cli, work: Path) -> None:
+    (work / "out/parts/a.pkl").rename(work / "out/parts/x.pkl")
+    assert parts_found(cli)["members"] == ["a.pkl", "x.pkl"]
+
+
+def test_members_that_a_later_run_leaves_as_they_are_keep_their_digests(cli, work: Path) -> None:
+    assert one(cli, "run", "--pipeline", "more", "-q").code == 0
+    assert parts_found(cli)["verdict"] == "whole"
+    (work / "out/parts/a.pkl").write_bytes(b"damaged")
+    assert parts_found(cli)["members"] == ["a.pkl"]
+
+
+def test_a_pickle_among_partitions_that_changed_is_refused_unread_until_the_folder_is_adopted(
+    cli, work: Path
+) -> None:
+    plant(work, "b.pkl")
+    said = one(cli, "run", "--only-missing-outputs", "-q")
+    assert said.code == 1
+    assert "out/parts/b.pkl changed since this project committed it" in said.err
+    assert not (work / "boom").exists()
+    assert one(cli, "adopt", "parts").code == 0
+    one(cli, "run", "--only-missing-outputs", "-q")
+    assert (work / "boom").read_text() == "went off"
+
+
+def test_a_pickle_that_was_put_beside_committed_partitions_is_refused_unread(cli, work: Path) -> None:
+    plant(work, "planted.pkl")
+    said = one(cli, "run", "--only-missing-outputs", "-q", "--runner", "threads")
+    assert said.code == 1
+    assert "out/parts/planted.pkl was not there when this project committed its folder" in said.err
+    assert not (work / "boom").exists()
+
+
+def test_pickles_that_nobody_recorded_are_loaded(cli, work: Path) -> None:
+    (work / "out/parts/b.pkl").write_bytes(pickle.dumps(40))
+    for path in (work / ".incremental").glob("ledger.*"):
+        path.unlink()
+    (work / "out/total.txt").unlink()
+    assert one(cli, "run", "--only-missing-outputs", "-q").code == 0
+    assert (work / "out/total.txt").read_text() == "44"
