@@ -31,7 +31,7 @@ def taken_over(names: Mapping[str, Any], folder: Path, file: str) -> dict[str, A
     from kedro.framework.session import KedroSession
 
     values = {name: value for name, value in names.items() if name.isupper() and not name.startswith("_")}
-    if values.get("SESSION_CLASS", KedroSession) is not KedroSession:
+    if values.pop("SESSION_CLASS", KedroSession) is not KedroSession:
         logger.warning("%s: SESSION_CLASS is not used here: sessions are incremental.Session", file)
     _take_store(values, folder)
     _take_loader(values, keep_kedros=_take_context(values))

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 _FRAMES = 3
 _FOREIGN = ("site-packages", "dist-packages")
+# Where a port by search and replace comes to, and finds no module.
+_PORTED = {
+    "incremental.framework": "what Kedro has there is in incremental.project, .session and .hooks",
+    "incremental.inspection": "that part of Kedro is not offered here",
+    "incremental.ipython": "that part of Kedro is not offered here",
+    "incremental.server": "that part of Kedro is not offered here",
+}
 _STAMP = "__incremental_stamp__"
 
 
@@ -149,6 +156,8 @@ def explain(error: BaseException, project: Project) -> str:
         return f"{type(error).__name__}: {error.msg}\n{_place(error.filename, error.lineno, error.text)}"
     else:
         text = f"{type(error).__name__}: {error}"
+        hint = _PORTED.get(getattr(error, "name", None) or "")
+        text = f"{text}; {hint}" if hint and isinstance(error, ModuleNotFoundError) else text
     lines = strip_url(text).splitlines()[:3] or [""]
     return "\n".join([*lines, *_users_frames(error, project)])
 

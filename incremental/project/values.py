@@ -38,7 +38,7 @@ _BASES = {
     "CONTEXT_CLASS": "incremental.session:Context",
     "SESSION_STORE_CLASS": "incremental.session:BaseSessionStore",
 }
-_KEDRO_ONLY = frozenset({"SESSION_CLASS", "RUNNER_MODULE_ALLOWLIST"})
+_KEDRO_ONLY = frozenset({"SESSION_CLASS", "RUNNER_MODULE_ALLOWLIST"})  # the latter is of its HTTP server
 # What users override in a context of Kedro's, and where that is done here.
 _CONTEXT_METHODS = {
     "_get_catalog": "create_catalog(save_version, load_versions)",
@@ -202,6 +202,12 @@ def _overrides_in_vain(name: str, kind: type) -> str | None:
     return None
 
 
+def _is_session(name: str, value: Any) -> str | None:
+    if value is _import("incremental.session:Session"):
+        return None
+    return f"{name} cannot be replaced here: sessions are incremental.Session; remove it, and use hooks"
+
+
 def _is_switch(name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         return None
@@ -230,6 +236,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], str | None]] = {
     "HOOKS": _is_hooks,
     "KEDRO_PLUGINS": _is_distributions,
     "PRIVATE_PARAMETERS": _is_names,
+    "SESSION_CLASS": _is_session,
     "SESSION_STORE_CLASS": _is_class,
     "SESSION_STORE_ARGS": _is_mapping,
 }

@@ -176,6 +176,10 @@ BAD_SETTINGS = [
         "CONFIG_LOADER_CLASS 'Path' is not a AbstractConfigLoader; "
         "derive it from incremental.config.AbstractConfigLoader",
     ),
+    (
+        "class S: pass\nSESSION_CLASS = S",
+        "SESSION_CLASS cannot be replaced here: sessions are incremental.Session; remove it, and use hooks",
+    ),
     ("DATASET_VALIDATION = 'no'", "DATASET_VALIDATION is of type 'str'; write True or False"),
     (
         "from incremental.session import Context\nclass C(Context):\n    def _get_catalog(self): ...\nCONTEXT_CLASS = C",
@@ -205,7 +209,7 @@ def test_all_wrong_settings_are_shown_together(make):
 
 
 def test_a_name_that_is_nearly_a_setting_warns(make):
-    root = make({"src/hello/settings.py": "HOOK = ()\nSESSION_CLASS = 1\nMINE = 2\n"})
+    root = make({"src/hello/settings.py": "HOOK = ()\nRUNNER_MODULE_ALLOWLIST = ()\nMINE = 2\n"})
     with pytest.warns(UserWarning, match="is not a setting") as caught:
         load_at(root)
     assert [str(each.message) for each in caught] == [
@@ -216,6 +220,36 @@ def test_a_name_that_is_nearly_a_setting_warns(make):
 def test_lines_of_settings_that_cannot_be_read_again_are_the_first():
     with pytest.raises(ProjectError, match=r"^gone\.py:1: CONF_SOURCE is None"):
         Settings.of({"CONF_SOURCE": None}, "gone.py")
+
+
+def test_the_session_that_there_is_may_stand_in_the_settings(make):
+    root = make({"src/hello/settings.py": "from incremental import Session as SESSION_CLASS"})
+    assert load_at(root).settings.SESSION_CLASS.__name__ == "Session"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "from incremental.framework.project import find_pipelines",
+            "No module named 'incremental.framework'; what Kedro has there is in incremental.project, "
+            ".session and .hooks",
+        ),
+        (
+            "import incremental.server",
+            "No module named 'incremental.server'; that part of Kedro is not offered here",
+        ),
+        (
+            "from incremental.pipeline import llm_context_node",
+            "'llm_context_node' of Kedro is not offered here: there are no LLM contexts; use plain nodes",
+        ),
+    ],
+)
+def test_what_kedro_has_and_we_have_not_is_told_where_a_port_comes_to_it(make, text, told):
+    root = make({"src/hello/pipeline_registry.py": f"{text}\n"})
+    message = error(lambda: load_at(root).pipelines["__default__"])
+    assert told in message
+    assert "src/hello/pipeline_registry.py:1" in message
 
 
 # --- the configuration loader of a project
