@@ -138,18 +138,7 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            if self._hooks is not None:
-                from incremental.hooks.manager import tell_error
-
-                pipeline = selected.pipeline
-                tell_error(
-                    self._hooks,
-                    "on_pipeline_error",
-                    error,
-                    run_params=about,
-                    pipeline=pipeline,
-                    catalog=catalog,
-                )
+            self._tell_failed(error, run_params=about, pipeline=selected.pipeline, catalog=catalog)
             raise
         self._call(
             "after_pipeline_run",
@@ -298,6 +287,12 @@ class Execution:
             "runner": type(runner).__name__,
             "only_missing_outputs": request.only_missing_outputs,
         }
+
+    def _tell_failed(self, error: Exception, **arguments: Any) -> None:
+        if self._hooks is not None:
+            from incremental.hooks.manager import tell_error
+
+            tell_error(self._hooks, "on_pipeline_error", error, **arguments)
 
     def _call(self, hook: str, **arguments: Any) -> None:
         if self._hooks is not None:
