@@ -138,7 +138,7 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            self._tell_failed(error, run_params=about, pipeline=selected.pipeline, catalog=catalog)
+            self._tell_failure(error, run_params=about, pipeline=selected.pipeline, catalog=catalog)
             raise
         self._call(
             "after_pipeline_run",
@@ -288,15 +288,15 @@ class Execution:
             "only_missing_outputs": request.only_missing_outputs,
         }
 
-    def _tell_failed(self, error: Exception, **arguments: Any) -> None:
+    def _call(self, hook: str, **arguments: Any) -> None:
+        if self._hooks is not None:
+            getattr(self._hooks.hook, hook)(**arguments)
+
+    def _tell_failure(self, error: Exception, **arguments: Any) -> None:
         if self._hooks is not None:
             from incremental.hooks.manager import tell_error
 
             tell_error(self._hooks, "on_pipeline_error", error, **arguments)
-
-    def _call(self, hook: str, **arguments: Any) -> None:
-        if self._hooks is not None:
-            getattr(self._hooks.hook, hook)(**arguments)
 
 
 def _asked(run: RunRecord) -> Request:
