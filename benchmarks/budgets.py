@@ -33,6 +33,7 @@ BUDGETS = {
 RATIOS = {
     "no-op, 10,000 nodes, layered: everything": 20,
     "no-op, 10,000 nodes, chain: everything": 20,
+    "Kedro project of 9 nodes: survey and plan": 20,
 }
 """How many times cheaper than Kedro a job must be."""
 

@@ -35,9 +35,9 @@ from incremental.planner import plan_missing
 from incremental.runner.prepare import gather_facts
 from incremental.state import Marks
 import incremental.session.execution
-pipeline = Session.create(save_on_close=False).pipelines["__default__"]
-wall, cpu = start()
 session = Session.create(save_on_close=False)
+pipeline = session.pipelines["__default__"]
+wall, cpu = start()
 if part == "session":
     plan = session.plan(only_missing_outputs=True)
 else:
@@ -62,7 +62,7 @@ if part != "session":
     wall, cpu = start()
 SequentialRunner().run(pipeline, catalog, only_missing_outputs=True)
 {_END}"""
-_PARTS = {"session": "session, configuration, survey and plan", "decision": "survey and plan"}
+_PARTS = {"session": "hooks, configuration, survey and plan", "decision": "survey and plan"}
 
 
 def rows() -> list[Row]:

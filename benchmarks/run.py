@@ -7,6 +7,7 @@ import platform
 
 import cold_start
 import executors
+import kedro_projects
 import kedro_runner
 import node_overhead
 import plan_noop
@@ -25,6 +26,7 @@ def main() -> None:
         *executors.rows(),
         *trust.rows(),
         *kedro_runner.rows(),
+        *kedro_projects.rows(),
     ]
     results = HERE / "results"
     results.mkdir(exist_ok=True)

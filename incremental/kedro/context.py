@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from incremental.config.faults import show_path
 from incremental.errors import ConfigError, IncrementalError
 from incremental.kedro.catalog import KedroCatalog
 from incremental.kedro.quiet import chatter_ignored
@@ -50,6 +51,12 @@ class WrappedContext(Context):
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
     ) -> DataCatalog:
         """Have the user's context make the catalog of a run, and tell the hooks. Raises ConfigError."""
+        if self.import_rule is not None:
+            raise ConfigError(
+                f"{show_path(self.import_rule.place)}: this configuration lies outside the project, and "
+                f"{self.wrapped.__qualname__} of settings.py would import whatever it names; "
+                "move it into the project"
+            )
         make = getattr(self.theirs, "_get_catalog", None)  # what Kedro's session calls, and users override
         assert make is not None
         versions = dict(load_versions or {})
@@ -68,9 +75,8 @@ class WrappedContext(Context):
         except IncrementalError:
             raise
         except Exception as error:
-            raise ConfigError(
-                f"{self.wrapped.__qualname__} cannot make {what}: {type(error).__name__}: {error}"
-            ) from error
+            text = f"{self.wrapped.__qualname__} cannot make {what}: {type(error).__name__}: {error}"
+            raise ConfigError(self.redactor.scrub(text)) from error
 
 
 class _NoHooks:

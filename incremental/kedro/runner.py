@@ -121,13 +121,13 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
             RefusedRunError: the plan cannot be carried out; nothing ran.
             Exception: whatever the first node that failed has raised.
         """
-        ours = handed_over(pipeline)
         handed = KedroCatalog(catalog)
         relay = Relay(hook_manager, handed, _tell_plan)
-        # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
-        handed.keep_in_memory(ours.all_outputs() if relay.shows_the_catalog else ours.outputs())
         root = project_of()
         try:
+            ours = handed_over(pipeline)
+            # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
+            handed.keep_in_memory(ours.all_outputs() if relay.shows_the_catalog else ours.outputs())
             if root is None:
                 handed.ledger = self._ledger
                 return self._runner.run(ours, handed, relay, run_id, only_missing_outputs)

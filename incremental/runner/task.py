@@ -292,9 +292,11 @@ class Worker:
     def _save(self, task: Task, name: str, data: Any, outcome: Outcome) -> None:
         self._before_save(task, name, data)
         if self._writes_in_place(task, name):
+            catalog = self._catalog
+            valid = self._checked(name, data, "save")  # what is refused leaves the output untouched
             leave.get()()
             outcome.touched.add(name)
-            self._catalog.save(name, data)
+            (catalog.write if catalog.validates else catalog.save)(name, valid)
         else:
             outcome.staged[name] = staged = self._catalog.stage(name, data)
             outcome.digests[name] = getattr(staged, "digest", None)

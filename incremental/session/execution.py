@@ -137,10 +137,7 @@ class Execution:
                 _end(recorder, error)
             if not isinstance(error, Exception):
                 raise
-            if self._hooks is not None:
-                from incremental.hooks.manager import tell_error
-
-                tell_error(self._hooks, "on_pipeline_error", error, **told)
+            self._tell_failure(error, **told)
             raise
         self._call("after_pipeline_run", run_result=result, **told)
         return result
@@ -293,6 +290,12 @@ class Execution:
     def _call(self, hook: str, **arguments: Any) -> None:
         if self._hooks is not None:
             getattr(self._hooks.hook, hook)(**arguments)
+
+    def _tell_failure(self, error: Exception, **arguments: Any) -> None:
+        if self._hooks is not None:
+            from incremental.hooks.manager import tell_error
+
+            tell_error(self._hooks, "on_pipeline_error", error, **arguments)
 
 
 def _asked(run: RunRecord) -> Request:

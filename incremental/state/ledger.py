@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,6 @@ from incremental.state.records import Marks, Output, Record, Records, find_deriv
 from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -170,7 +170,12 @@ class FileLedger(LedgerFile):
         begun: set[str] = set()
         generations: dict[str, str] = {}
         rows: dict[str, tuple[Any, ...]] = {}
-        for row in connection.execute(seals.SELECT):
+        found = connection.execute(seals.SELECT).fetchall()
+        if len({row[0] for row in found}) < len(
+            found
+        ):  # a damaged page leads twice to one, and never to another
+            raise sqlite3.DatabaseError("a record is there twice")
+        for row in found:
             check(row)
             key = row[0]
             is_plain = key.__class__ is str and ":" not in key and key[:1] != "/"

@@ -74,7 +74,7 @@ def ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     def forget() -> None:  # as in a new process, where the modules of the project are read again
         for name in list(sys.modules):
-            if name.partition(".")[0] == "spaceflights":
+            if name.partition(".")[0] in ("spaceflights", "otherflights"):
                 del sys.modules[name]
 
     def call(project: KedroProject, *arguments: str) -> Said:

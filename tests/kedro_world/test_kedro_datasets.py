@@ -281,3 +281,20 @@ def test_what_killed_runs_left_is_looked_for_without_building_them(tmp_path: Pat
     assert [place.path for place in found] == [str(mark_path(locations[name])) for name in config]
     assert sweep(catalog, config, locations) == 0
     assert [catalog.built(name) for name in config] == [None] * 3
+
+
+def refuse(data: Any) -> None:
+    raise ValueError("no")
+
+
+def test_data_that_its_validator_refuses_leaves_the_output_as_it_was(tmp_path: Path) -> None:
+    config = {"x": entry("json.JSONDataset", tmp_path / "x.json")}
+    pipeline = Pipeline([node(whole, None, "x", name="make")])
+    SequentialRunner().run(pipeline, DataCatalog.from_config(config))
+    (tmp_path / "x.json").write_text("7")
+    config["x"]["validator"] = {"class": f"{__name__}.refuse", "on": "save"}
+    with pytest.raises(IncrementalError, match="'x'.*not valid on save"):
+        SequentialRunner().run(pipeline, DataCatalog.from_config(config))
+    assert not is_marked(str(tmp_path / "x.json"))
+    assert survey(DataCatalog.from_config(config), ["x"]).states == {"x": State.PRESENT}
+    assert DataCatalog.from_config(config).load("x") == 7

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("kedro", reason="compares with Kedro")
 pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 
+import kedro.framework.project
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
 from kedro.pipeline import Pipeline, node
@@ -45,6 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is a project of Kedro, and the working directory."""
     (tmp_path / "pyproject.toml").write_text('[tool.kedro]\npackage_name = "none"\nproject_name = "none"\n')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)  # whatever project was open before
     return tmp_path
 
 
@@ -256,6 +258,7 @@ def test_a_failed_run_is_resumed(project: Path) -> None:
 
 def test_without_a_project_what_is_begun_is_kept_with_the_runner(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)
     runner = IncrementalRunner()
     result = runner.run(pipeline(), catalog(tmp_path))
     assert loaded(result)["final"] == "AESsalt"
@@ -403,6 +406,29 @@ def test_importing_our_room_loads_nothing_of_kedro() -> None:
     code = "import sys, incremental.kedro; print(any(m.split('.')[0] == 'kedro' for m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_dataset_of_a_file_is_neither_built_nor_imported_to_ask_for_it(project: Path) -> None:
+    from incremental.kedro.catalog import KedroCatalog
+    from incremental.kedro.nodes import handed_over
+    from incremental.runner.prepare import gather_facts
+    from incremental.state import Marks
+
+    entries = {
+        "raw": {"type": "pandas.ExcelDataset", "filepath": str(project / "raw.xlsx")},
+        "loud": {"type": "plotly.JSONDataset", "filepath": str(project / "loud.json"), "versioned": True},
+        "{any}": {"type": "matplotlib.MatplotlibDataset", "filepath": f"{project}/{{any}}.png"},
+    }
+    (project / "kept.png").touch()
+    made = DataCatalog.from_config(entries)
+    nodes = Pipeline([node(shout, "raw", "loud", name="a"), node(shout, "loud", "kept", name="b")])
+    facts = gather_facts(handed_over(nodes), KedroCatalog(made), Marks())
+    assert {name: state.value for name, state in facts.states.items()} == {
+        "raw": "absent",
+        "loud": "absent",
+        "kept": "present",
+    }
+    assert made._datasets == {}
 
 
 def test_threads_of_kedro_and_ours_agree(project: Path) -> None:

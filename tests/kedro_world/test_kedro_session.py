@@ -13,9 +13,10 @@ import pytest
 pytest.importorskip("kedro", reason="compares with Kedro")
 pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 
+import kedro.framework.project
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro_projects import PICTURE, KedroProject, assert_same
+from kedro_projects import KedroProject, assert_same
 from kedro_small import write_project
 
 import incremental.kedro
@@ -73,6 +74,7 @@ SETTINGS = """
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A small project in the working directory, opened by Kedro; the name of its package."""
     level, path = logging.root.level, list(sys.path)
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)  # and again after the test
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KEDRO_ENV", raising=False)
     monkeypatch.setenv("DO_NOT_TRACK", "1")
@@ -195,53 +197,89 @@ def test_the_environment_is_noted_where_it_can_be_known(small: str, tmp_path: Pa
     assert noted.details["parameters"] == {"word": "pepper"}
 
 
+@pytest.fixture
+def in_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Run the whole project in Kedro's session, in this process, with our runner."""
+    paths = sys.path[:]
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "spaceflights"]:
+            del sys.modules[name]
+
+    def call(project: KedroProject, **arguments: Any) -> None:
+        monkeypatch.chdir(project.path)
+        forget()
+        bootstrap_project(project.path)
+        run(**arguments)
+
+    yield call
+    sys.path[:] = paths
+    forget()
+
+
+def test_the_whole_project_unchanged_makes_what_kedro_makes(
+    raw: KedroProject, kedro_made: KedroProject, in_session: Any
+) -> None:
+    in_session(raw)
+    assert_same(raw.results(), kedro_made.results())
+    made = all_files(raw.data("."))
+    in_session(raw, only_missing_outputs=True)
+    assert all_files(raw.data(".")) == made
+
+
 KILLED = """
 import os, signal, sys
-import kedro_datasets.plotly as plotly
+{library}
 from kedro.framework.cli import main
 
 def half(self, data):
-    open(str(self._filepath), "w").write('{"data": [')
+    open(str(self._filepath), "w").write("half")
     os.kill(os.getpid(), signal.SIGKILL)
 
-plotly.JSONDataset.save = half.__wrapped__ = half
+{dataset}.save = half.__wrapped__ = half
 sys.argv = ["kedro", "run", "--runner=incremental.kedro.IncrementalRunner"]
 main()
 """
 
 
-def test_the_project_unchanged_is_killed_half_way_and_resumed(
+def test_what_a_kill_left_half_written_is_made_again(small: str, tmp_path: Path) -> None:
+    write = "import kedro_datasets.text.text_dataset as text"
+    killed = KedroProject(tmp_path).python(KILLED.format(library=write, dataset="text.TextDataset"))
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    assert (tmp_path / "data" / "loud.txt").read_text() == "half"
+    _, result = run(only_missing_outputs=True)
+    assert result["long"].load() == "SEAsalt"
+
+
+@pytest.mark.slow
+def test_the_whole_project_unchanged_is_killed_half_way_and_resumed(
     raw: KedroProject, kedro_made: KedroProject
 ) -> None:
-    killed = raw.python(KILLED)
+    write = "import kedro_datasets.plotly as plotly"
+    killed = raw.python(KILLED.format(library=write, dataset="plotly.JSONDataset"))
     assert killed.returncode == -9, killed.stdout + killed.stderr
-    half = raw.data("08_reporting/capacity_by_type.json")
-    assert half.read_text() == '{"data": ['
+    assert raw.data("08_reporting/capacity_by_type.json").read_text() == "half"
     kept = raw.data("02_intermediate/preprocessed_companies.pq").stat().st_mtime_ns
 
     resumed = raw.kedro("run", "--runner=incremental.kedro.IncrementalRunner", "--only-missing-outputs")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "capacity_by_type incomplete" in resumed.stdout
     assert raw.data("02_intermediate/preprocessed_companies.pq").stat().st_mtime_ns == kept
-    assert raw.data(PICTURE).exists()
     assert_same(raw.results(), kedro_made.results())
 
 
-def test_a_plan_imports_no_library_for_the_datasets_it_asks_for(raw: KedroProject) -> None:
-    code = "import sys, incremental.kedro; plan = incremental.kedro.plan(); print(plan.summary)\n"
-    code += "print(sorted({'kedro_datasets', 'plotly', 'matplotlib', 'sklearn'} & sys.modules.keys()))"
-    said = raw.python(code)
-    assert said.stdout.splitlines()[-2:] == ["9 of 9 nodes to run · 0 skipped", "[]"], (
-        said.stdout + said.stderr
-    )
+def test_the_command_line_of_kedro_shows_a_refusal_briefly(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kedro.framework.cli.cli import KedroCLI
 
-
-def test_the_command_line_of_kedro_shows_a_refusal_briefly(tmp_path: Path) -> None:
-    write_project(tmp_path, NODES, CATALOG, functions=FUNCTIONS)
-    said = KedroProject(tmp_path).kedro("run", "--runner=incremental.kedro.IncrementalRunner")
-    assert said.returncode == 2
-    told = said.stderr[said.stderr.rindex("Error: ") :]
-    assert told == (
+    Path("data/raw.txt").unlink()
+    with pytest.raises(SystemExit) as ended:
+        KedroCLI(tmp_path).main(["run", "--runner=incremental.kedro.IncrementalRunner"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told[told.index("Error: ") :] == (
         f"Error: dataset 'raw', read by 'shout', does not exist at {tmp_path}/data/raw.txt; "
         "put it there or correct its path\n"
     )

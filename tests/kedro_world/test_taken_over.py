@@ -199,6 +199,29 @@ def test_a_session_class_of_the_users_is_not_used_and_said_so(
     assert "settings.py: SESSION_CLASS is not used here" in caplog.text
 
 
+def with_context(project: Any, classes: str) -> None:
+    (project.path / "src/spaceflights/classes.py").write_text(classes)
+    settings = project.path / "src/spaceflights/settings.py"
+    settings.write_text(
+        f"{settings.read_text()}\nfrom spaceflights.classes import Context as CONTEXT_CLASS\n"
+    )
+
+
+def test_what_a_context_of_the_users_raises_is_told_without_secrets(raw: Any, ours: Any) -> None:
+    (raw.path / "conf/local/credentials.yml").write_text("db: {password: canary-in-a-cage}\n")
+    with_context(raw, CLASSES.replace("return super().params", "raise RuntimeError('lost canary-in-a-cage')"))
+    said = ours(raw, "plan", "--dry-run")
+    assert (said.code, said.err) == (2, "error: Context cannot make the catalog: RuntimeError: lost ***\n")
+
+
+def test_configuration_from_outside_is_not_given_to_a_context_of_the_users(raw: Any, ours: Any) -> None:
+    (raw.path / "conf").rename(raw.path.parent / "elsewhere")
+    with_context(raw, CLASSES)
+    said = ours(raw, "plan", "--dry-run", "--conf-source", str(raw.path.parent / "elsewhere"))
+    assert said.code == 2
+    assert "this configuration lies outside the project, and Context of settings.py would import" in said.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("kedro", reason="compares with Kedro")
 pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 
+import kedro.framework.project
 import kedro.io
 import kedro.pipeline
 import kedro.runner
@@ -103,6 +104,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is a project of Kedro: the runner behind Kedro keeps its ledger there."""
     (tmp_path / "pyproject.toml").write_text('[tool.kedro]\npackage_name = "none"\nproject_name = "none"\n')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kedro.framework.project, "PACKAGE_NAME", None)  # whatever project was open before
     return tmp_path
 
 

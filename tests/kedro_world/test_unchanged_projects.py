@@ -196,6 +196,18 @@ def test_a_failing_node_is_told_as_ever_and_the_same_command_resumes(raw: KedroP
     assert ours(raw, "run", *node, "--only-missing-outputs").code == 0
 
 
+def test_two_projects_in_one_process_stay_apart(raw: KedroProject, ours: Any, tmp_path: Path) -> None:
+    """Kedro's ``find_pipelines()`` means the project that was configured last, ours the one that is asked."""
+    from incremental import Session
+
+    other = raw.copy(tmp_path / "other")
+    other.replace("pyproject.toml", 'package_name = "spaceflights"', 'package_name = "otherflights"')
+    (other.path / "src/spaceflights").rename(other.path / "src/otherflights")
+    sessions = [Session.create(each.path, save_on_close=False) for each in (raw, other)]
+    homes = [session.pipelines["reporting"].nodes[0].func.__module__ for session in sessions]
+    assert homes == ["spaceflights.pipelines.reporting.nodes", "otherflights.pipelines.reporting.nodes"]
+
+
 # -- what Kedro must not do here
 
 

@@ -89,11 +89,13 @@ def test_a_damaged_ledger_is_believed_in_nothing_and_stops_nobody(
         folder = source / ".incremental"
         shutil.rmtree(folder)
         folder.mkdir()
-        ledger.path.write_bytes(damaged(content, chance))
+        broken = damaged(content, chance)
+        ledger.path.write_bytes(broken)
         if check(source, whole, []):
             seen += 1
-            assert any("damaged" in record.getMessage() for record in caplog.records)
-            assert list(folder.glob("ledger.damaged-*")) or ledger.path.stat().st_size == 0
+            is_nothing = len(broken) <= 1  # to SQLite that is a database that nobody has written to
+            assert is_nothing or any("damaged" in record.getMessage() for record in caplog.records)
+            assert is_nothing or list(folder.glob("ledger.damaged-*"))
     assert seen > trials / 3
 
 

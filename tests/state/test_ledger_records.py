@@ -12,7 +12,7 @@ import pytest
 
 from incremental.errors import LedgerError
 from incremental.planner.facts import Facts, State
-from incremental.state import FileLedger, Ledger, MemoryLedger, Output, apply_marks, database
+from incremental.state import FileLedger, Ledger, MemoryLedger, Output, apply_marks, database, seals
 from incremental.state.records import Marks, Records, record_of
 
 MADE = Output("model", "/elsewhere/model", "v1", 10, 20, 30, 40, "d" * 32, 2)
@@ -174,3 +174,14 @@ def test_a_journal_that_stays_locked_or_fails_otherwise_is_an_error(
     with pytest.raises(LedgerError, match=words):
         ledger.begin("run", "n", [MADE])
     assert len(slept) == pauses
+
+
+def test_a_record_that_is_there_twice_tells_that_another_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = FileLedger(tmp_path / "ledger.db", tmp_path, durable=False)
+    ledger.commit("run", "n", [MADE], {})
+    ledger.close()
+    assert len(ledger.marks().generations) == 1
+    monkeypatch.setattr(seals, "SELECT", f"{seals.SELECT} UNION ALL {seals.SELECT}")
+    assert ledger.marks() == Marks()

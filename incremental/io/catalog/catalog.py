@@ -212,10 +212,8 @@ class DataCatalog(Holdings):
             DatasetNotFoundError: the catalog has no such name.
             DatasetError: it is not valid, or cannot be saved; what was there before is still there.
         """
-        dataset = self[name]
-        data = self.checked(name, data, "save")
-        with self._saving(name):
-            self._calling(name, "save it", dataset.save, data)
+        self[name]  # refuses an unknown one before anything is validated
+        self.write(name, self.checked(name, data, "save"))
 
     def exists(self, name: str) -> bool:
         """Whether there is data to load; False for a name that the catalog does not have."""

@@ -103,6 +103,11 @@ class Holdings(Mapping[str, Any]):
         """Whether a save can be written whole before it is visible."""
         return bool(getattr(self[name], "can_stage", False))
 
+    def write(self, name: str, data: Any) -> None:
+        """Save data that was validated already."""
+        with self._saving(name):
+            self._calling(name, "save it", self[name].save, data)
+
     def stage(self, name: str, data: Any) -> Staged:
         """Write data whole but not yet visible; for datasets that ``can_stage``."""
         data = self.checked(name, data, "save")

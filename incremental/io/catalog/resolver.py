@@ -30,7 +30,7 @@ class CatalogConfigResolver:
 
     An explicit entry first, then the most specific pattern, then the catch-all pattern of the user, then
     the runtime pattern, which by default means memory. A pattern never stands for a parameter. Nothing in
-    here changes but what is taken out of ``config``, so that several catalogs may share one.
+    here changes, so that several catalogs may share one.
 
     Args:
         config: entry by name or pattern; names that begin with ``_`` are templates and no entries.
