@@ -11,7 +11,7 @@ from typing import Any
 
 _MOST, _RATIO = 10_000_000, 10  # units beyond, and times, what is written
 _REFERENCE = 100  # units: following one takes as long as copying as many characters
-_INNERMOST = re.compile(r"(\$?)\{([^{}]*)\}")
+_BRACE = re.compile(r"\$?\{|\}")
 _HOLE = "\0"  # stands for a part of a name that is a reference itself
 _SELECTING = ("oc.select", "oc.dict.keys", "oc.dict.values")
 _HARMLESS = ("oc.env",)
@@ -26,8 +26,8 @@ def find_excess(layers: Sequence[Mapping[Any, Any]], known: Mapping[str, Mapping
     growth = _Growth(layers, known)
     written = sum(_written(layer) for layer in layers)
     limit = _MOST + _RATIO * written
-    for path, text in growth.texts():
-        if growth.of_text(text, path) * growth.loops > limit:
+    for path, _ in growth.texts():
+        if growth.of_path(path) * growth.loops > limit:
             return path
     total = sum(growth.of_path((str(key),)) for layer in layers for key in layer)
     return next((path for path, _ in growth.texts()), ()) if total * growth.loops > limit else None
@@ -106,10 +106,20 @@ class _Growth:
 
 def _bodies(text: str) -> Iterator[str]:
     """Yield what is between the braces of every reference of a text, the inner ones as holes in the outer."""
-    while (match := _INNERMOST.search(text)) is not None:
-        if match[1]:
-            yield match[2].strip()
-        text = f"{text[: match.start()]}{_HOLE}{text[match.end() :]}"
+    around: list[tuple[bool, list[str]]] = []  # braces that are open: of a reference? and what they hold
+    begin = 0
+    for brace in _BRACE.finditer(text):
+        if around:
+            around[-1][1].append(text[begin : brace.start()])
+        begin = brace.end()
+        if brace[0] != "}":
+            around.append((brace[0] == "${", []))
+        elif around:
+            is_reference, parts = around.pop()
+            if is_reference:
+                yield "".join(parts).strip()
+            if around:
+                around[-1][1].append(_HOLE)
 
 
 def _target(key: str, path: _Path) -> _Path:

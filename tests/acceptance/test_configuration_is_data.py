@@ -110,7 +110,7 @@ def test_a_hostile_file_is_refused_at_once_in_little_memory_with_its_line(tmp_pa
     for file, answer, seconds, megabytes in answers:
         assert f"{Path(file).name}:" in answer, answer
         assert len(answer) < 2_000
-        assert seconds < 1, file
+        assert seconds < 3, file  # it takes 0.5 s at most; what explodes takes for ever
         assert megabytes < 200, file
     assert not (tmp_path / "made").exists()
 
