@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,14 @@ def _claims_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _logging_apart() -> Iterator[None]:
+    """Log as if Kedro were not there: importing it, also when tests are collected, sets up handlers of its own."""
+    _remove_log_handlers_of_kedro()
+    yield
+    _remove_log_handlers_of_kedro()
+
+
 @pytest.fixture
 def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an environment says in which kedro-datasets is not installed."""
@@ -28,3 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_law or "faults" in item.path.parts:
             item.add_marker("no_cover")
+
+
+def _remove_log_handlers_of_kedro() -> None:
+    known = logging.root.manager.loggerDict.values()
+    for logger in (logging.root, *(each for each in known if isinstance(each, logging.Logger))):
+        for handler in list(logger.handlers):
+            if type(handler).__module__.partition(".")[0] in ("kedro", "rich"):
+                logger.removeHandler(handler)

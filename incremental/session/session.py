@@ -49,7 +49,7 @@ class Session:
     ) -> None:
         self._loaded = project
         self._save_on_close = save_on_close
-        self._env = env or project.default_env
+        self._env = project.default_env if env is None else env
         self._runtime_params = dict(runtime_params or {})
         self._conf_source = conf_source
         self._closed = False

@@ -797,7 +797,9 @@ def project_of(case: Case, root: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_bad_input_is_refused_in_a_few_clear_lines_and_nothing_is_written(tmp_path: Path, case: Case) -> None:
+def test_bad_input_is_refused_in_a_few_clear_lines_and_nothing_is_written(
+    tmp_path: Path, case: Case, without_kedro_datasets: None
+) -> None:
     root = project_of(case, tmp_path)
     before = snapshot(root)
     answer = call(root, *split(case.typed))

@@ -25,7 +25,7 @@ CATALOG = """
 raw: {type: text.TextDataset, filepath: raw.txt}
 out: {type: text.TextDataset, filepath: out.txt}
 """
-TOLD_BY_PYTHON = ("init_import_site", "Exception ignored in")
+TOLD_BY_PYTHON = ("init_import_site", "Could not import runpy module", "Exception ignored in")
 """What Python says when Ctrl-C meets its own start: it gives up with exit code 1, or goes on as if nothing were."""
 WAIT = "open('waiting', 'w').close(); import time; time.sleep(30)"
 

@@ -128,11 +128,13 @@ def test_a_type_of_kedro_datasets_is_written_out_so_that_no_other_module_can_sta
     (module.parent / "__init__.py").touch()
     (module / "__init__.py").write_text("raise AssertionError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "kedro_datasets", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kedro_datasets"]:
+        monkeypatch.delitem(sys.modules, name)
     assert checked({"type": "pandas.ExcelDataset"}) == {"type": "kedro_datasets.pandas.ExcelDataset"}
     with pytest.raises(ConfigError):
         checked({"type": "polars.CSVDataset"})
-    sys.modules.pop("kedro_datasets", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kedro_datasets"]:
+        del sys.modules[name]
 
 
 @pytest.mark.parametrize(

@@ -279,9 +279,9 @@ def check(name: str, case: Case) -> None:
     whole = FailurePolicy(True, case.policy.retries, case.policy.backoff)
     expected = run(Case(case.jobs, case.kinds, whole, case.is_heavy), RUNNERS["inline"](whole), can_die=False)
     came.files = {file: text for file, text in came.files.items() if not is_staging_name(file)}
-    if name in MORTAL:  # nobody knows how far a worker came that died: its marks stay
-        dead = [job for job in case.jobs if job.trouble.startswith("die")]
-        for mark in (mark_name(output) for job in dead for output in job.outputs):
+    if name in APART:  # nobody knows how far a worker came that died, or was not heard: its marks stay
+        unsure = [job for job in case.jobs if job.trouble.startswith("die") or job.name in came.failed]
+        for mark in (mark_name(output) for job in unsure for output in job.outputs):
             came.files.pop(mark, None)
             expected.files.pop(mark, None)
     if case.policy.keep_going or not expected.failed:
