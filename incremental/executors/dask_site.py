@@ -11,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError, WorkerDiedError
-from incremental.executors.processes import death, thread_limits
+from incremental.executors.dask_notes import notes_of, read_notes
+from incremental.executors.processes import death, scratch_folder, thread_limits
 from incremental.executors.worker import kill_group
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ class Site:
         cluster: LocalCluster | None = None,
         obituary: Obituary | None = None,
         undoing: contextlib.ExitStack | None = None,
+        notes: str | None = None,
     ) -> None:
         self.client = client
         self.is_ours = cluster is not None
+        self.notes = notes
+        """The folder in which workers note what they begin, where they are on this machine."""
         self._cluster = cluster
         self._obituary = obituary
         self._undoing = undoing or contextlib.ExitStack()
@@ -83,14 +87,28 @@ class Site:
         futures = self.client.futures
         return {futures[key].status for key in keys if key in futures}
 
-    def fault(self, future: Future) -> Exception:
-        """Return why Dask gave a task up; a WorkerDiedError where its worker died."""
+    def withdraw(self, keys: list[str]) -> list[str]:
+        """Have tasks that wait for others never begin; return those that had not been sent to a worker."""
+        from incremental.executors.dask_worker import withdraw
+
+        with contextlib.suppress(Exception):  # the cluster is gone: they end in another way
+            found: list[str] = self.client.run_on_scheduler(withdraw, keys, self.client.id)
+            return found
+        return []
+
+    def fault(self, future: Future) -> Exception | None:
+        """Return why Dask gave a task up; a WorkerDiedError where its worker died.
+
+        None when it is too early to tell: what else is known of the worker's end is on its way.
+        """
         from distributed import KilledWorker
 
         if self.client.status != "running" or future.status != "error":
             return RunError("the Dask cluster lost it: the scheduler is gone, or has forgotten it")
         error = future.exception(timeout=_CLOSING)
         if isinstance(error, KilledWorker):
+            if not self.is_gone(error.last_worker.address):
+                return None
             return WorkerDiedError("each Dask worker that was to run it died before it began")
         return RunError(f"Dask could not run it: {type(error).__name__}: {error}")
 
@@ -99,10 +117,16 @@ class Site:
         self._pids[address] = pid
         self._threads[address] = threads
 
-    def forget_worker(self, address: str) -> int:
-        """Expect nothing more of a worker that is gone; return how many calls it ran at once."""
+    def forget_worker(self, address: str) -> tuple[int, dict[int, bool] | None]:
+        """Expect nothing more of a worker that is gone.
+
+        Returns:
+            How many calls it ran at once, and the numbers of those that it began, each with whether it
+            had ended; None where it took no notes.
+        """
         self._gone.add(address)
-        return self._threads.pop(address, 1)
+        notes = None if self.notes is None else read_notes(notes_of(self.notes, address))
+        return self._threads.pop(address, 1), notes
 
     def is_gone(self, address: str) -> bool:
         """Tell whether a worker has been given up; it may still run, and not know."""
@@ -224,11 +248,13 @@ def _started(arguments: Mapping[str, Any]) -> Site:
     with contextlib.ExitStack() as undoing:
         obituary = Obituary()
         undoing.callback(obituary.close)
+        notes = undoing.enter_context(scratch_folder())
         undoing.enter_context(_environment_as_it_was([*limits, *_MARKS]))
         with dask.config.set({"distributed.nanny.pre-spawn-environ": limits}):
             cluster = LocalCluster(**{**_DEFAULTS, **arguments})
         undoing.callback(_end, cluster)
-        return Site(Client(cluster, set_as_default=False), cluster, obituary, undoing.pop_all())
+        client = Client(cluster, set_as_default=False)
+        return Site(client, cluster, obituary, undoing.pop_all(), notes)
 
 
 _DEFAULTS: Mapping[str, Any] = {
