@@ -71,10 +71,8 @@ class Loop:
         self._ahead: AheadSchedule | None = None
         if executor.ahead:
             self._ahead = AheadSchedule(plan, seconds, self._passes_on, self._can_wait)
-        self._schedule = self._ahead or Schedule(plan, seconds)
-        self._handed_ahead: set[str] = (
-            set()
-        )  # of those in flight, which were handed over ahead of their inputs
+        self._schedule = Schedule(plan, seconds) if self._ahead is None else self._ahead
+        self._handed_ahead: set[str] = set()  # of those in flight
 
     def run(self) -> RunResult:
         """Run every planned node and return the result.
@@ -319,7 +317,8 @@ class Loop:
             raise error
         if self._ahead is not None:
             self._take_back(self._ahead.waiting_for([node]))
-            self._memory.forget_kept(node)
+            if node.name not in self._remade:
+                self._memory.forget_kept(node)
             self._ahead.put_back(node)
         attempt = self._failures.attempt_of(node)
         can_retry = node.name not in self._remade and self._may_run_again(node, touched)
