@@ -331,25 +331,30 @@ class DaskExecutor(Executor[Key]):
 
     def _look_after(self, now: float) -> None:
         """Find the calls that Dask gave up, those whose time is up, and those that nobody needs again."""
-        for name, call in list(self._calls.items()):
+        seen = {name: self._site.states((name, *call.parts)) for name, call in self._calls.items()}
+        while not self._events.empty():  # Dask gives a call up once it has said why, which may lie here
+            self._hear(self._events.get())
+        for name, states in seen.items():
+            call = self._calls.get(name)
+            if call is None:
+                continue
             if call.future is None:
-                self._look_after_again(name, call)
+                self._look_after_again(call, states)
             elif call.until is not None and now >= call.until:
-                self._stop_late(name, call)
-            elif call.future.status in _GIVEN_UP and not call.waits_for:
-                self._bury(name, call)
+                self._stop_late(call)
+            elif states & _GIVEN_UP and not call.waits_for:
+                self._bury(call)
 
-    def _look_after_again(self, name: str, call: Call[Key]) -> None:
-        """Look whether a call that Dask runs again is still needed, and can still end."""
-        found = self._site.states((name, *call.parts))
-        if not found:
+    def _look_after_again(self, call: Call[Key], states: set[str]) -> None:
+        """See whether a call that Dask runs again is still needed, and can still end."""
+        if not states:
             self._forget(call)
             self._gone.append(Finished(call.key))
-        elif found & _GIVEN_UP:
+        elif states & _GIVEN_UP:
             self._forget(call)
             self._gone.append(Finished(call.key, None, self._site.death(call.worker), call.worker))
 
-    def _stop_late(self, name: str, call: Call[Key]) -> None:
+    def _stop_late(self, call: Call[Key]) -> None:
         self._forget(call)
         assert call.future is not None
         call.future.cancel()
@@ -357,7 +362,7 @@ class DaskExecutor(Executor[Key]):
         error = NodeTimeoutError(f"it took longer than {call.timeout:g} s and was stopped")
         self._gone.append(Finished(call.key, None, error, call.worker))
 
-    def _bury(self, name: str, call: Call[Key]) -> None:
+    def _bury(self, call: Call[Key]) -> None:
         """Say what became of a call that ended without a word; try again where it was not its fault."""
         future = call.future
         assert future is not None

@@ -15,6 +15,8 @@ import pytest
 
 from incremental.errors import NodeRunError, RunError, WorkerDiedError
 from incremental.events import NodeFinished, NodeRetried
+from incremental.executors import DaskExecutor
+from incremental.executors.base import Answer
 from incremental.io import DataCatalog, MemoryDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
@@ -337,3 +339,19 @@ def test_a_value_that_cannot_leave_its_worker_fails_its_node_and_nobody_waits_fo
     assert str(caught.value) == (
         f"node 'make' failed: its result cannot travel between processes: {told}; save it, or run on threads"
     )
+
+
+def test_what_a_call_came_to_is_heard_though_dask_had_given_it_up_before_anybody_listened() -> None:
+    """Else an error is told as one of Dask's, and a mark stays beside an output that nobody touched."""
+    with DaskExecutor(clusters.client()) as executor:
+        executor.start(lambda number: Answer(number, None))
+        executor.submit("a", 1)
+        executor.wait(0.0)  # sends it
+        (future,) = [call.future for call in executor._calls.values()]
+        deadline = time.monotonic() + 30
+        while future.status != "error" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        executor._next_look = 0.0
+        finished = executor.wait()
+        assert finished is not None
+        assert (finished.key, finished.value, finished.error) == ("a", 1, None)
