@@ -257,6 +257,7 @@ class DaskExecutor(Executor[Key]):
             return
         if kind == "here":
             self._site.note_worker(*words)
+            self._site.free_stranded(self._name)
             return
         number, worker, *rest = words
         name = f"{self._name}-{number}"
@@ -307,8 +308,12 @@ class DaskExecutor(Executor[Key]):
         self._note_running(message["worker"], message["processing-tasks"])
         lost = {id(call): call for key in message["lost-computed-tasks"] if (call := self._left.get(key))}
         for call in lost.values():
-            for key in (call.name, *call.parts):
+            keys = (call.name, *call.parts)
+            for key in keys:
                 self._left.pop(key, None)
+            call.handles = self._site.hold(keys)
+            if not call.handles:  # it was let go of meanwhile: Dask will hear of that, and give it up
+                continue
             self._tell_restart(call, self._site.death(call.worker))
             call.begin_anew()
             self._calls[call.name] = call
@@ -330,7 +335,7 @@ class DaskExecutor(Executor[Key]):
             self.on_restart(call.key, error)
 
     def _look_after(self, now: float) -> None:
-        """Find the calls that Dask gave up, those whose time is up, and those that nobody needs again."""
+        """Find the calls that Dask gave up, and those whose time is up."""
         seen = {name: self._site.states((name, *call.parts)) for name, call in self._calls.items()}
         while not self._events.empty():  # Dask gives a call up once it has said why, which may lie here
             self._hear(self._events.get())
@@ -338,36 +343,24 @@ class DaskExecutor(Executor[Key]):
             call = self._calls.get(name)
             if call is None:
                 continue
-            if call.future is None:
-                self._look_after_again(call, states)
-            elif call.until is not None and now >= call.until:
+            if call.until is not None and now >= call.until:
                 self._stop_late(call)
             elif states & _GIVEN_UP and not call.waits_for:
                 self._bury(call)
 
-    def _look_after_again(self, call: Call[Key], states: set[str]) -> None:
-        """See whether a call that Dask runs again is still needed, and can still end."""
-        if not states:
-            self._forget(call)
-            self._gone.append(Finished(call.key))
-        elif states & _GIVEN_UP:
-            self._forget(call)
-            self._gone.append(Finished(call.key, None, self._site.death(call.worker), call.worker))
-
     def _stop_late(self, call: Call[Key]) -> None:
         self._forget(call)
-        assert call.future is not None
-        call.future.cancel()
+        for future in call.futures:
+            future.cancel()
         self._site.end_worker(call.worker)
         error = NodeTimeoutError(f"it took longer than {call.timeout:g} s and was stopped")
         self._gone.append(Finished(call.key, None, error, call.worker))
 
     def _bury(self, call: Call[Key]) -> None:
         """Say what became of a call that ended without a word; try again where it was not its fault."""
-        future = call.future
-        assert future is not None
-        error = self._site.fault(future)
-        if error is None:
+        future = next((future for future in call.futures if future.status in _GIVEN_UP), None)
+        error = None if future is None else self._site.fault(future)
+        if future is None or error is None:
             return
         is_innocent = not call.has_run or call.has_ended or self._site.was_ended(call.worker)
         if isinstance(error, WorkerDiedError):
@@ -376,7 +369,7 @@ class DaskExecutor(Executor[Key]):
                     self._tell_restart(call, error)
                 call.attempts += 1
                 call.begin_anew()
-                future.retry()  # and with it those that wait for it
+                self._site.retry(future)
                 return
             error = self._site.death(call.worker) if call.has_run else error
         self._forget(call)

@@ -48,6 +48,11 @@ class Call(Generic[Key]):
     is_followed: bool = False
     """Whether another takes its thread once it has ended, so that both count as one."""
 
+    @property
+    def futures(self) -> list[Future]:
+        """Those by which it is held while it is under way: its own, unless it runs again, and its values'."""
+        return [*([] if self.future is None else [self.future]), *self.handles.values()]
+
     def begin_anew(self) -> None:
         """Forget what became of an attempt."""
         self.has_run, self.has_ended, self.until = False, False, None

@@ -50,6 +50,8 @@ class Site:
         self._pids: dict[str, int] = {}  # of workers, by address
         self._ended: set[str] = set()
         self._gone: set[str] = set()
+        self._faults: dict[str, BaseException] = {}  # what Dask says of tasks that it gave up, by its key
+        self._retried: dict[str, BaseException] = {}  # what had become of tasks before, by Dask's key
         self._homes: dict[str, str] = {}  # the worker that made a value, by Dask's key
         self._threads: dict[str, int] = dict(client.nthreads())
 
@@ -82,6 +84,12 @@ class Site:
 
         self.client.run(allow, run, attempt, workers=[worker], on_error="ignore")
 
+    def hold(self, keys: Iterable[str]) -> dict[str, Future]:
+        """Return new handles, by key, of those of these values that somebody here still holds."""
+        from distributed import Future
+
+        return {key: Future(key, self.client) for key in keys if key in self.client.futures}
+
     def states(self, keys: Iterable[str]) -> set[str]:
         """Return how those of these tasks stand that anybody here still holds."""
         futures = self.client.futures
@@ -99,23 +107,43 @@ class Site:
     def fault(self, future: Future) -> Exception | None:
         """Return why Dask gave a task up; a WorkerDiedError where its worker died.
 
-        None when it is too early to tell: what else is known of the worker's end is on its way.
+        None when it is too early to tell: what else is known of the worker's end is on its way, or the word
+        that it was taken up again.
         """
         from distributed import KilledWorker
 
-        if self.client.status != "running" or future.status != "error":
+        status = future.status
+        if status == "pending":
+            return None
+        if self.client.status != "running" or status != "error":
             return RunError("the Dask cluster lost it: the scheduler is gone, or has forgotten it")
         error = future.exception(timeout=_CLOSING)
         if isinstance(error, KilledWorker):
-            if not self.is_gone(error.last_worker.address):
+            self._faults[future.key] = error
+            if error is self._retried.get(future.key) or not self.is_gone(error.last_worker.address):
                 return None
             return WorkerDiedError("each Dask worker that was to run it died before it began")
         return RunError(f"Dask could not run it: {type(error).__name__}: {error}")
+
+    def retry(self, future: Future) -> None:
+        """Have Dask take up a task again that its worker's death had ended, and those that wait for it."""
+        self._retried[future.key] = self._faults.pop(future.key)
+        with contextlib.suppress(KeyError):  # of what is retried with it, this client holds some no more
+            future.retry()
 
     def note_worker(self, address: str, pid: int, threads: int) -> None:
         """Take down a worker that has come: its process, and how many calls it runs at once."""
         self._pids[address] = pid
         self._threads[address] = threads
+
+    def free_stranded(self, run: str) -> None:
+        """Let the tasks of a run go anywhere that were meant for workers that are gone."""
+        if not self._gone:
+            return
+        from incremental.executors.dask_worker import free_stranded
+
+        with contextlib.suppress(Exception):  # the cluster is gone: that shows elsewhere
+            self.client.run_on_scheduler(free_stranded, run)
 
     def forget_worker(self, address: str) -> tuple[int, dict[int, bool] | None]:
         """Expect nothing more of a worker that is gone.

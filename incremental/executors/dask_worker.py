@@ -185,6 +185,21 @@ def withdraw(keys: list[str], client: str, dask_scheduler: Scheduler) -> list[st
     return found
 
 
+def free_stranded(run: str, dask_scheduler: Scheduler) -> None:
+    """Let the tasks of a run go anywhere that were meant for workers that are gone; run by the scheduler.
+
+    Dask itself does so only while there is another worker. What became ready when there was none would wait
+    for the one that it was meant for.
+    """
+    alive = dask_scheduler.workers.keys()
+    ours = [task for key, task in dask_scheduler.tasks.items() if str(key).startswith(run)]
+    for task in ours:
+        if task.worker_restrictions and task.worker_restrictions.isdisjoint(alive):
+            task.worker_restrictions = None
+    stranded = {task.key: "processing" for task in ours if task.state == "no-worker"}
+    dask_scheduler.transitions(stranded, "incremental-free-stranded")
+
+
 def zipped(folders: Iterable[str]) -> bytes:
     """Return source folders as a zip file: code and small files beside it."""
     buffer = io.BytesIO()
