@@ -209,8 +209,15 @@ class Upper(MemoryDataset):
         super().save(data.upper())
 
 
-def test_a_value_leaves_the_cluster_after_its_last_reader() -> None:
+def test_a_value_leaves_the_cluster_after_its_last_reader(tmp_path: Path) -> None:
+    """Each node waits until what came before it has been looked at: else it would be there long ago."""
     held: list[int] = []
+
+    def step(number: int) -> int:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / str(number)).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return number + 1
 
     def look(event: Any) -> None:
         if isinstance(event, NodeFinished):
@@ -220,8 +227,10 @@ def test_a_value_leaves_the_cluster_after_its_last_reader() -> None:
                     break
                 time.sleep(0.05)
             held.append(count)
+            (tmp_path / str(len(held))).touch()
 
-    pipeline = Pipeline([node(lambda x: x + 1, f"d{k}", f"d{k + 1}", name=f"n{k}") for k in range(5)])
+    (tmp_path / "0").touch()
+    pipeline = Pipeline([node(step, f"d{k}", f"d{k + 1}", name=f"n{k}") for k in range(5)])
     catalog = DataCatalog({"d0": 0})
     plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
     result = shared().run_plan(plan, catalog, Surroundings("r", listeners=(look,)))
