@@ -60,7 +60,7 @@ MORTAL = {
     CLUSTER,
 }  # runners whose workers a node can kill; that of "dask" is for other tests too
 APART = {"processes", "dask", CLUSTER}  # runners whose workers see no object of this process
-EXAMPLES = {"inline": 15, "threads": 15, "processes": 5, "dask": 8, CLUSTER: 2}  # a cluster starts in seconds
+EXAMPLES = {"inline": 10, "threads": 8, "processes": 3, "dask": 6, CLUSTER: 1}  # a cluster starts in seconds
 MANY = {"inline": 2000, "threads": 2000, "processes": 300, "dask": 1000, CLUSTER: 100}
 
 
