@@ -13,6 +13,7 @@ from incremental.errors import IncrementalError, NodeRunError, RunError, did_you
 from incremental.events import NodeFinished, RunStarted
 from incremental.kedro.catalog import KedroCatalog
 from incremental.kedro.circumstances import HandedContext, project_of
+from incremental.kedro.listener import asked_of
 from incremental.kedro.nodes import handed_over
 from incremental.kedro.relay import Relay
 from incremental.render.plan import plan_text
@@ -23,8 +24,6 @@ from incremental.session.request import DEFAULT, Request
 from incremental.state import Claims, FileLedger, History, MemoryLedger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from incremental.events import Event
     from incremental.pipeline import Pipeline
     from incremental.planner import Plan
@@ -123,7 +122,8 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         """
         handed = KedroCatalog(catalog)
         relay = Relay(hook_manager, handed, _tell_plan)
-        root = project_of()
+        asked = asked_of(run_id)
+        root = project_of(asked)
         try:
             ours = handed_over(pipeline)
             # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
@@ -131,7 +131,8 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
             if root is None:
                 handed.ledger = self._ledger
                 return self._runner.run(ours, handed, relay, run_id, only_missing_outputs)
-            return self._run_in(root, ours, handed, relay, run_id, only_missing_outputs)
+            context = HandedContext(root, handed, asked)
+            return self._run_in(context, ours, relay, run_id, only_missing_outputs)
         except NodeRunError as error:
             self._advise(error, only_missing_outputs)
             if isinstance(error.__cause__, Exception):
@@ -142,13 +143,13 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
 
     def _run_in(
         self,
-        root: Path,
+        context: HandedContext,
         pipeline: Pipeline,
-        catalog: KedroCatalog,
         relay: Relay,
         run_id: str | None,
         only_missing_outputs: bool,
     ) -> dict[str, Any]:
+        root = context.project_path
         ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root)
         try:
             history = History(ledger)
@@ -157,9 +158,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                 name = history.claim(run_id)
                 return name, name
 
-            execution = Execution(
-                HandedContext(root, catalog), {DEFAULT: pipeline}, ledger, history, Claims(root), relay
-            )
+            execution = Execution(context, {DEFAULT: pipeline}, ledger, history, Claims(root), relay)
             asked = {key: self._options[key] for key in _OF_THE_REQUEST if key in self._options}
             asked["force"] = str(asked.get("force", "")).split()
             request = Request.of(only_missing_outputs=only_missing_outputs, **asked)

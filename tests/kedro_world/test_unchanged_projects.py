@@ -272,3 +272,37 @@ def test_without_kedro_the_error_says_what_to_do(raw: KedroProject) -> None:
         "error: 'pyproject.toml' describes a Kedro project, and 'kedro' cannot be imported; install it, or port "
         "the project: import 'incremental' in place of 'kedro', and call the table [tool.incremental]\n"
     )
+
+
+# -- logging
+
+LOUD = """
+version: 1
+formatters: {named: {format: "MINE %(message)s"}}
+handlers: {shown: {class: logging.StreamHandler, formatter: named, stream: ext://sys.stdout}}
+root: {handlers: [shown], level: WARNING}
+"""
+
+
+def test_the_logging_that_the_variable_of_kedro_names_is_obeyed(
+    by_kedro: KedroProject, ours: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    registry = by_kedro.path / REGISTRY
+    registry.write_text(
+        registry.read_text() + "\nimport logging\nlogging.getLogger('x').warning('careful')\n"
+    )
+    (by_kedro.path / "conf/logging.yml").write_text(LOUD.replace("MINE", "THEIRS"))
+    (tmp_path / "loud.yml").write_text(LOUD)
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", str(tmp_path / "loud.yml"))
+    said = ours(by_kedro, "plan", "--dry-run")
+    assert said.out.endswith("nothing to do: 9 nodes up to date\n")
+    assert "MINE careful" in said.err
+    assert "MINE" not in said.out
+    assert "THEIRS" not in said.err
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", "gone.yml")
+    said = ours(by_kedro, "plan", "--dry-run")
+    assert said.code == 2
+    assert (
+        said.err
+        == "error: KEDRO_LOGGING_CONFIG names 'gone.yml', which is no file; correct it, or unset it\n"
+    )
