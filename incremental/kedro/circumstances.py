@@ -55,6 +55,7 @@ class HandedContext(Context):
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
     ) -> DataCatalog:
         """Return the catalog that Kedro's session has made for the run."""
+        self._handed.load_versions.update(load_versions or {})  # those of a run that is resumed
         return self._handed
 
 

@@ -13,20 +13,22 @@ from incremental.errors import IncrementalError, NodeRunError, RunError, did_you
 from incremental.events import NodeFinished, RunStarted
 from incremental.kedro.catalog import KedroCatalog
 from incremental.kedro.circumstances import HandedContext, project_of
+from incremental.kedro.execution import HandedExecution, request_of
 from incremental.kedro.listener import asked_of
 from incremental.kedro.nodes import handed_over
 from incremental.kedro.relay import Relay
 from incremental.render.plan import plan_text
 from incremental.render.text import Look
 from incremental.runner import FailurePolicy
-from incremental.session.execution import Execution
-from incremental.session.request import DEFAULT, Request
 from incremental.state import Claims, FileLedger, History, MemoryLedger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from incremental.events import Event
     from incremental.pipeline import Pipeline
     from incremental.planner import Plan
+    from incremental.session.request import Request
 
 # below Kedro's own, so that whatever a project says of that holds for this
 logger = logging.getLogger("kedro.runner.incremental")
@@ -126,13 +128,13 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         root = project_of(asked)
         try:
             ours = handed_over(pipeline)
-            # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
-            handed.keep_in_memory(ours.all_outputs() if relay.shows_the_catalog else ours.outputs())
             if root is None:
+                relay.keep(ours)
                 handed.ledger = self._ledger
                 return self._runner.run(ours, handed, relay, run_id, only_missing_outputs)
             context = HandedContext(root, handed, asked)
-            return self._run_in(context, ours, relay, run_id, only_missing_outputs)
+            request = self._request(asked, only_missing_outputs)
+            return self._run_in(context, ours, request, relay, run_id)
         except NodeRunError as error:
             self._advise(error, only_missing_outputs)
             if isinstance(error.__cause__, Exception):
@@ -141,13 +143,13 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         except IncrementalError as error:
             raise RefusedRunError(str(error)) from error
 
+    def _request(self, asked: Mapping[str, Any], only_missing_outputs: bool) -> Request:
+        options = {key: self._options[key] for key in _OF_THE_REQUEST if key in self._options}
+        options["force"] = str(options.get("force", "")).split()
+        return request_of(asked, only_missing_outputs=only_missing_outputs, **options)
+
     def _run_in(
-        self,
-        context: HandedContext,
-        pipeline: Pipeline,
-        relay: Relay,
-        run_id: str | None,
-        only_missing_outputs: bool,
+        self, context: HandedContext, pipeline: Pipeline, request: Request, relay: Relay, run_id: str | None
     ) -> dict[str, Any]:
         root = context.project_path
         ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root)
@@ -158,10 +160,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                 name = history.claim(run_id)
                 return name, name
 
-            execution = Execution(context, {DEFAULT: pipeline}, ledger, history, Claims(root), relay)
-            asked = {key: self._options[key] for key in _OF_THE_REQUEST if key in self._options}
-            asked["force"] = str(asked.get("force", "")).split()
-            request = Request.of(only_missing_outputs=only_missing_outputs, **asked)
+            execution = HandedExecution(pipeline, request, context, ledger, history, Claims(root), relay)
             result = execution.run(
                 request, self._runner, begin, (_Progress(),), wait=bool(self._options.get("wait"))
             )

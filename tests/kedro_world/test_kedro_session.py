@@ -269,6 +269,74 @@ def test_the_whole_project_unchanged_makes_what_kedro_makes(
     assert all_files(raw.data(".")) == made
 
 
+PARTS = """
+    whole = Pipeline([
+        node(shout, 'raw', 'loud', name='shout'),
+        node(twice, ['loud', 'params:word'], 'long', name='twice', tags='part'),
+        node(shout, 'raw', 'other', name='more'),
+    ])
+    return {'__default__': whole.only_nodes('shout', 'twice'), 'some': whole.only_nodes('twice', 'more')}
+"""
+
+
+@pytest.fixture
+def failed(small: str, listening: None, tmp_path: Path) -> Iterator[Any]:
+    """Run parts of the small project, whose second pipeline has a node more, such that ``twice`` fails."""
+    registry = tmp_path / "src" / small / "pipeline_registry.py"
+    head, line, _ = registry.read_text().partition("    return")
+    registry.write_text(head + PARTS.lstrip("\n"))
+    catalog = tmp_path / "conf/base/catalog.yml"
+    catalog.write_text(catalog.read_text() + "other: {type: text.TextDataset, filepath: data/other.txt}\n")
+    bootstrap_project(tmp_path)
+    run(node_names=["shout"])
+
+    def fail(**arguments: Any) -> None:
+        Path("broken").touch()
+        with pytest.raises(LookupError):
+            run(**arguments)
+        Path("broken").unlink()
+
+    yield fail
+
+
+def test_what_a_part_of_a_pipeline_owes_is_resumed_alone(failed: Any, tmp_path: Path) -> None:
+    failed(tags=["part"])
+    Path("data/loud.txt").unlink()  # of a node that the run was not of
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        with pytest.raises(IncrementalError, match="'loud', read by 'twice', does not exist"):
+            session.run(runner=IncrementalRunner(resume=True))
+    Path("data/loud.txt").write_text("SEA")
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        assert list(session.run(runner=IncrementalRunner(resume=True))) == ["long"]
+
+
+def test_our_command_resumes_a_run_of_kedros_session(
+    small: str, failed: Any, tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from incremental.cli.main import invoke
+
+    failed(pipeline_names=["some"], node_names=["twice", "more"])
+    Path("data/other.txt").unlink(missing_ok=True)
+    monkeypatch.setattr(sys.modules[f"{small}.settings"], "HOOKS", ())  # they expect Kedro's datasets
+    capsys.readouterr()
+    assert invoke(["run", "--resume", "-q"]) == 0, capsys.readouterr().err
+    assert Path("data/other.txt").read_text() == "SEA"
+    assert noted(tmp_path).request["pipeline_names"] == []
+    assert noted(tmp_path).planned == 2
+
+
+def test_a_run_of_more_than_is_handed_over_is_not_resumed_in_part(failed: Any, tmp_path: Path) -> None:
+    failed(pipeline_names=["some"], from_nodes=["twice", "more"])
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        with pytest.raises(IncrementalError) as caught:
+            session.run(runner=IncrementalRunner(resume=True))
+    assert str(caught.value) == (
+        "the run to resume was of nodes that this one has not, such as 'more'; "
+        "name with kedro run what it was of: --pipelines=some --from-nodes=twice,more\n"
+        "or let incremental run --resume find that out"
+    )
+
+
 KILLED = """
 import os, signal, sys
 {library}
