@@ -280,10 +280,10 @@ PARTS = """
 
 
 @pytest.fixture
-def failed(small: str, listening: None, tmp_path: Path) -> Iterator[Any]:
+def failed(small: str, listening: None, tmp_path: Path) -> Any:
     """Run parts of the small project, whose second pipeline has a node more, such that ``twice`` fails."""
     registry = tmp_path / "src" / small / "pipeline_registry.py"
-    head, line, _ = registry.read_text().partition("    return")
+    head, *_ = registry.read_text().partition("    return")
     registry.write_text(head + PARTS.lstrip("\n"))
     catalog = tmp_path / "conf/base/catalog.yml"
     catalog.write_text(catalog.read_text() + "other: {type: text.TextDataset, filepath: data/other.txt}\n")
@@ -296,7 +296,7 @@ def failed(small: str, listening: None, tmp_path: Path) -> Iterator[Any]:
             run(**arguments)
         Path("broken").unlink()
 
-    yield fail
+    return fail
 
 
 def test_what_a_part_of_a_pipeline_owes_is_resumed_alone(failed: Any, tmp_path: Path) -> None:
