@@ -16,7 +16,7 @@ pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 import kedro.framework.project
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline, llm_context_node, node
 from kedro.runner import AbstractRunner, SequentialRunner, ThreadRunner
 from kedro_small import listener, manager_with, text_dataset
 
@@ -214,6 +214,17 @@ def test_an_input_that_is_nowhere_is_refused_before_anything_runs(project: Path)
         IncrementalRunner().run(nodes, catalog(project))
     assert isinstance(caught.value, IncrementalError)
     assert not (project / "loud.txt").exists()
+
+
+def test_an_llm_context_is_refused_before_anything_runs(project: Path) -> None:
+    pipeline = Pipeline([
+        node(shout, "raw", "loud", name="shout"),
+        llm_context_node(outputs="context", llm="loud", prompts=["raw"], name="talk"),
+    ])  # fmt: skip
+    catalog = DataCatalog({"raw": MemoryDataset("a"), "loud": text_dataset(project / "loud.txt")})
+    with pytest.raises(IncrementalError, match="node 'talk' makes an LLM context, which is not supported"):
+        IncrementalRunner().run(pipeline, catalog)
+    assert [path.name for path in project.iterdir()] == ["pyproject.toml"]
 
 
 def test_only_what_is_missing_runs_and_all_results_are_there(project: Path) -> None:

@@ -19,6 +19,7 @@ from kedro.io import DataCatalog as KedroCatalog
 from kedro.pipeline import Node as KedroNode
 from kedro.pipeline import Pipeline as KedroPipeline
 from kedro.pipeline import node as kedro_node
+from kedro.pipeline.llm_context import llm_context_node
 from kedro.pipeline.preview_contract import TextPreview
 
 from incremental.config import OmegaConfigLoader as OurLoader
@@ -98,6 +99,23 @@ def test_a_node_that_runs_in_a_way_of_its_own_is_refused() -> None:
 
     with pytest.raises(NodeError, match=r"Loud', which has a run\(\) of its own; put what it does into"):
         taken_over_node(Loud(identity, "a", "b", name="n"))
+
+
+LLM_CONTEXT = (
+    "node '{}' makes an LLM context, which is not supported here; "
+    "make model, prompts and tools in the function of the node that uses them"
+)
+
+
+@pytest.mark.parametrize("namespace", [None, "chat"])
+def test_a_node_that_makes_an_llm_context_is_refused(namespace: str | None) -> None:
+    theirs = KedroPipeline(
+        [llm_context_node(outputs="context", llm="model", prompts=["prompt"], name="talk")],
+        namespace=namespace,
+    )
+    with pytest.raises(NodeError) as caught:
+        taken_over(theirs)
+    assert str(caught.value) == LLM_CONTEXT.format("chat.talk" if namespace else "talk")
 
 
 def test_a_preview_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
