@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,18 @@ def test_a_broken_module_that_find_pipelines_tells_of_shows_its_cause(raw: Kedro
     assert len(said.err.splitlines()) <= 10
     assert "No module named 'pands'" in said.err
     assert "reporting/nodes.py:5" in said.err
+
+
+@pytest.mark.parametrize("change", ["pass", 'pipelines["reporting"] = sum(pipelines.values(), Pipeline([]))'])
+def test_asking_for_one_pipeline_imports_no_other_unless_it_takes_them(
+    by_kedro: KedroProject, ours: Any, change: str
+) -> None:
+    by_kedro.replace(REGISTRY, '    pipelines["__default__"]', f'    {change}\n    pipelines["__default__"]')
+    said = ours(by_kedro, "plan", "--dry-run", "--pipeline", "reporting", "--json")
+    assert said.code == 0, said.err
+    alone = change == "pass"
+    assert len(json.loads(said.out)["steps"]) == (3 if alone else 9)
+    assert ("spaceflights.pipelines.data_science" not in sys.modules) is alone
 
 
 def test_a_failing_node_is_told_as_ever_and_the_same_command_resumes(raw: KedroProject, ours: Any) -> None:
