@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -222,6 +222,26 @@ def _explain_resolver(name: str, scope: Scope) -> str:
 
 
 @contextmanager
+def bounded_resolvers() -> Iterator[None]:
+    """Keep OmegaConf's own resolvers within bounds while others than we resolve with them."""
+    from omegaconf.resolvers import oc
+
+    with _RESOLVING:
+        own = bounded(oc, lambda text: _refuse(text, []))
+        try:
+            for name, resolver in own.items():
+                _register(name, resolver)
+            yield
+        finally:
+            _restore(own, oc)
+
+
+def _restore(names: Iterable[str], oc: Any) -> None:
+    for name in names:
+        _register(name, getattr(oc, name.removeprefix("oc.")))
+
+
+@contextmanager
 def _resolvers(scope: Scope) -> Iterator[list[str]]:
     """Register the resolvers of ``scope`` while its values are resolved; yields why one of ours refused."""
     from omegaconf import OmegaConf
@@ -245,9 +265,7 @@ def _resolvers(scope: Scope) -> Iterator[list[str]]:
     finally:
         for name in ours:
             OmegaConf.clear_resolver(name)
-        for name in own:
-            _register(name, getattr(oc, name.removeprefix("oc.")))
-        _register(ENVIRONMENT, oc.env)
+        _restore((*own, ENVIRONMENT), oc)
 
 
 def _register(name: str, resolver: Resolver) -> None:
