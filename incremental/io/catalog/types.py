@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -102,6 +103,10 @@ class Types:
                 return found
         raise DatasetError(f"type {kind!r} is not known{did_you_mean(kind, SHORT_NAMES) or _remedy(kind)}")
 
+    @functools.cached_property
+    def _has_kedro_datasets(self) -> bool:
+        return _KEDRO_DATASETS in self._packages and _is_installed(_KEDRO_DATASETS)
+
     def _foreign_signature(self, kind: str) -> Signature | None:
         for package in self._packages:
             short = _of_kedro_datasets(f"{package}.{kind}" if package else kind)
@@ -110,6 +115,8 @@ class Types:
         return None
 
     def _foreign_layout(self, kind: str) -> Layout | None:
+        if kind in OF_KEDRO_DATASETS and self._has_kedro_datasets:  # short, as nearly always
+            return OF_KEDRO_DATASETS[kind]
         for package in self._packages:
             found = _layout_in(f"{package}.{kind}" if package else kind)
             if found is not None:
