@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 KILLS ?= --trials 1000 --megabytes 20
 
-.PHONY: help demo test test-all trials kills lint bench mutation mutation-trust clean
+.PHONY: help demo test coverage test-all trials kills lint bench mutation mutation-trust clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -13,9 +13,12 @@ help:  ## this list
 demo: $(VENV)/.demo  ## plan, run, damage and repair a pipeline over 336,776 real flights
 	@$(BIN)/python examples/flights/demo.py
 
-test: $(VENV)/.test  ## the test suite with line coverage
+test: $(VENV)/.test  ## the test suite
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+
+coverage: $(VENV)/.test  ## the same, and which lines it never runs; costs half as much again
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=92
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=95
 
 test-all: $(VENV)/.test  ## also the long runs
 	$(BIN)/python -m pytest -q -n $(WORKERS)

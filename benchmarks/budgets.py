@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+YARDSTICK = 0.010
+"""Seconds that ``sum(range(1_000_000))`` takes on the machine that times are meant for; on another one
+they are stretched by what it takes there. Ratios are not."""
+
 BUDGETS = {
     "no-op, 10,000 nodes, layered: everything": 0.115,
     "no-op, 10,000 nodes, chain: everything": 0.115,

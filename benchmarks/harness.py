@@ -14,10 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+TIMES = ("s", "us a node")
+"""Units of time; any other is a ratio, or memory."""
 HERE = Path(__file__).resolve().parent
 KEDRO_VENV = HERE / ".kedro-venv"
 KEDRO_REQUIREMENTS = ("kedro==1.7.0", "kedro-datasets[json-jsondataset]==9.6.0", "numpy")
 QUIET = {"DO_NOT_TRACK": "1", "KEDRO_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def slowness(yardstick: float) -> float:
+    """Return how many times slower this machine is than one that takes so long for the yardstick."""
+
+    def seconds() -> float:
+        begin = time.process_time()
+        sum(range(1_000_000))
+        return time.process_time() - begin
+
+    return statistics.median(seconds() for _ in range(21)) / yardstick
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pages
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+BLOCKS = pages.blocks_of(README)
+BINARIES = Path(sys.executable).parent
 KNOWN = {"console", "python", "yaml", "toml", "sh"}
 TIMES = re.compile(r"\d+(\.\d+)? (ms|s|min)\b")
 IDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z|\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
@@ -32,29 +33,11 @@ def test_the_commands_print_what_the_readme_shows(tmp_path):
     """All ``console`` blocks are one session: each line after ``$`` is typed, what follows is its output."""
     folder = tmp_path
     for block in blocks("console"):
-        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        for command, expected in pages.typed(block):
             if command.startswith("cd "):
                 folder = folder / command[3:]
                 continue
-            assert normalised(shell(command, folder)) == normalised(expected), command
-
-
-def shell(command: str, folder: Path) -> str:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "110",
-    }
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.stdout
+            assert normalised(pages.shell(command, folder, BINARIES)) == normalised(expected), command
 
 
 def normalised(text: str) -> str:
@@ -65,7 +48,7 @@ def normalised(text: str) -> str:
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0][:40])
 def test_the_python_blocks_run(code, tmp_path):
     """Those that open a project find the one that the console blocks make."""
-    shell("incremental init hello", tmp_path)
+    pages.shell("incremental init hello", tmp_path, BINARIES)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "hello", capture_output=True, text=True, check=False
     )

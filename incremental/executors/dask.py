@@ -248,6 +248,7 @@ class DaskExecutor(Executor[Key]):
     def _note_values(self, name: str, call: _Call[Key], told: bytes, names: tuple[str, ...]) -> None:
         del self._calls[name]
         future, call.future = call.future, None
+        call.argument, call.kept = b"", {}  # or what it read would live as long as what it left
         try:
             value = unpack(told)
         except Exception as error:  # noqa: BLE001 - a class that cannot be made again from its pickle

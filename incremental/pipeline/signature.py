@@ -37,6 +37,12 @@ def origin(func: Callable[..., Any]) -> tuple[str, str]:
 
 def is_generator_function(func: Callable[..., Any]) -> bool:
     """Tell whether calling it makes a generator; looks through partials, methods and wrappers."""
+    code = getattr(innermost(func), "__code__", None)
+    return code is not None and bool(code.co_flags & _YIELDS)
+
+
+def innermost(func: Any) -> Any:
+    """Return the function, or the class, that a call ends in under partials, methods and wrappers."""
     while True:
         if isinstance(func, partial):
             func = func.func
@@ -44,11 +50,10 @@ def is_generator_function(func: Callable[..., Any]) -> bool:
             func = func.__func__
         elif hasattr(func, "__wrapped__"):
             func = func.__wrapped__
-        elif isinstance(func, FunctionType):
-            return bool(func.__code__.co_flags & _YIELDS)
+        elif isinstance(func, type) or hasattr(func, "__code__"):
+            return func
         else:
-            call = vars(type(func)).get("__call__")
-            return isinstance(call, FunctionType) and bool(call.__code__.co_flags & _YIELDS)
+            return type(func).__call__
 
 
 def accepts(func: Callable[..., Any], count: int) -> bool:

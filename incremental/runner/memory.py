@@ -123,7 +123,11 @@ class Memory:
         for name in node.reads:
             base = base_name(name)
             self._readers_left[base] = left = self._readers_left[base] - 1
-            if left or base not in self._releasable:
+            if left:
+                continue
+            if base not in self._releasable:
+                if base in self._datasets:  # handed in, and still here
+                    self._kept.pop(base, None)
                 continue
             is_kept = self._kept.pop(base, None) is not None
             dataset = self._datasets.pop(base, None)

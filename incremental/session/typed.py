@@ -9,11 +9,11 @@ import copy
 import dataclasses
 import logging
 import sys
-from functools import partial
-from types import MethodType, SimpleNamespace, UnionType
+from types import SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from incremental.errors import did_you_mean
+from incremental.pipeline.signature import innermost
 from incremental.pipeline.transcoding import PARAMETER_PREFIX
 
 if TYPE_CHECKING:
@@ -140,21 +140,7 @@ def _hints(func: Callable[..., Any]) -> dict[str, tuple[type, bool] | None]:
 
 
 def _is_annotated(func: Any) -> bool:
-    return bool(getattr(_innermost(func), "__annotations__", None))
-
-
-def _innermost(func: Any) -> Any:
-    while True:
-        if isinstance(func, partial):
-            func = func.func
-        elif isinstance(func, MethodType):
-            func = func.__func__
-        elif hasattr(func, "__wrapped__"):
-            func = func.__wrapped__
-        elif isinstance(func, type) or hasattr(func, "__code__"):
-            return func
-        else:
-            return type(func).__call__
+    return bool(getattr(innermost(func), "__annotations__", None))
 
 
 def _hint(annotation: Any, func: Callable[..., Any]) -> tuple[type, bool] | None:
@@ -162,7 +148,7 @@ def _hint(annotation: Any, func: Callable[..., Any]) -> tuple[type, bool] | None
     if isinstance(annotation, str):
         if annotation in _PLAIN:
             return None
-        scope = getattr(_innermost(func), "__globals__", {})
+        scope = getattr(innermost(func), "__globals__", {})
         try:  # one by one: a name that only type checkers can import hides no other
             annotation = get_type_hints(SimpleNamespace(__annotations__={"it": annotation}), scope)["it"]
         except Exception as error:  # noqa: BLE001  of whatever the text of the hint does

@@ -207,6 +207,26 @@ class Upper(MemoryDataset):
         super().save(data.upper())
 
 
+def test_a_value_leaves_the_cluster_after_its_last_reader() -> None:
+    held: list[int] = []
+
+    def look(event: Any) -> None:
+        if isinstance(event, NodeFinished):
+            until = time.monotonic() + 10
+            while (count := sum(map(len, clusters.client().has_what().values()))) > 1:
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.05)
+            held.append(count)
+
+    pipeline = Pipeline([node(lambda x: x + 1, f"d{k}", f"d{k + 1}", name=f"n{k}") for k in range(5)])
+    catalog = DataCatalog({"d0": 0})
+    plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
+    result = shared().run_plan(plan, catalog, Surroundings("r", listeners=(look,)))
+    assert result["d5"] == 5
+    assert held == [1] * 5  # what was made last; what was handed in is still here
+
+
 def test_a_dataset_in_memory_of_a_users_own_sees_its_value() -> None:
     pipeline = Pipeline(
         [

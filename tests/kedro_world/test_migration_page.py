@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pages
 import pytest
 
 pytest.importorskip("kedro", reason="compares with Kedro")
@@ -17,7 +16,7 @@ pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "migrating-from-kedro.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = pages.blocks_of(PAGE)
 CHANGING = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z|\d+(\.\d+)? (ms|s)\b|^kedro\.(?!runner\.)[\w.]+:.*\n|.*synchronous mode.*\n"
     r"|.*Pipeline execution completed.*\n",
@@ -94,25 +93,7 @@ def shell(command: str, folder: Path) -> str:
         script = binaries / module
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         script.chmod(0o755)
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("KEDRO_ENV", "INCREMENTAL_ENV")
-    }
-    environment |= {
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "110",
-        "DO_NOT_TRACK": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return done.stdout
+    return pages.shell(command, folder, binaries, DO_NOT_TRACK="1", PYTHONWARNINGS="ignore")
 
 
 def normalised(text: str) -> str:
@@ -132,7 +113,7 @@ def test_the_blocks_do_what_the_page_shows(shop: Path) -> None:
             said = shell(f"{sys.executable} -c '{block}'", shop)
             assert "nothing to do: 3 nodes up to date" in said, said
             continue
-        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        for command, expected in pages.typed(block):
             assert normalised(shell(command, shop)) == normalised(expected), command
 
 

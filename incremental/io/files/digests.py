@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BLOCK = 1 << 20  # bytes read at a time
-_PIECE = 1 << 18  # bytes hashed and written at a time: what was hashed is still in the processor's cache
+_PIECE = 1 << 20  # bytes hashed and written at a time: what was hashed is still in the processor's cache
 
 
 def digest_of(file: IO[bytes], tell: Callable[[int], None] | None = None) -> str:
