@@ -35,7 +35,8 @@ logger = logging.getLogger("kedro.runner.incremental")
 
 _OF_THE_REQUEST = ("force", "propagate", "resume")
 _OF_THE_POLICY = ("keep_going", "retries", "backoff", "timeout")
-_OPTIONS = (*_OF_THE_REQUEST, *_OF_THE_POLICY, "wait")
+_OPTIONS = (*_OF_THE_REQUEST, *_OF_THE_POLICY, "wait", "durability")
+_DURABILITIES = ("power", "process")
 
 
 class _Progress:
@@ -75,7 +76,8 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         max_workers: how many nodes at once; more than one without ``runner`` means processes.
         options: ``force`` (nodes to run whatever is there, with blanks between them), ``propagate``,
             ``resume``, ``wait`` as the arguments of our ``Session.run``; ``keep_going``, ``retries``,
-            ``backoff``, ``timeout`` as those of ``FailurePolicy``.
+            ``backoff``, ``timeout`` as those of ``FailurePolicy``; ``durability``: ``power``, so that what
+            is saved survives a power cut, or ``process``, which spares waiting for the disk.
 
     Raises:
         RefusedRunError: an argument that there is not, or that cannot be.
@@ -97,6 +99,10 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                     f"there are {', '.join(known)}"
                 )
         self._options = options
+        durability = options.get("durability", "power")
+        if durability not in _DURABILITIES:
+            raise RefusedRunError(f"durability is {durability!r}; it can be 'power' or 'process'")
+        self._is_durable = durability == "power"
         try:
             name = runner or ("sequential" if max_workers in (None, 1) else "processes")
             self._runner = runner_of(name, is_async, max_workers)
@@ -123,6 +129,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
             Exception: whatever the first node that failed has raised.
         """
         handed = KedroCatalog(catalog)
+        handed.durable = self._is_durable
         relay = Relay(hook_manager, handed, _tell_plan)
         asked = asked_of(run_id)
         root = project_of(asked)
@@ -152,7 +159,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         self, context: HandedContext, pipeline: Pipeline, request: Request, relay: Relay, run_id: str | None
     ) -> dict[str, Any]:
         root = context.project_path
-        ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root)
+        ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=self._is_durable)
         try:
             history = History(ledger)
 
