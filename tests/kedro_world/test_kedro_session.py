@@ -311,18 +311,20 @@ def test_what_a_part_of_a_pipeline_owes_is_resumed_alone(failed: Any, tmp_path: 
 
 
 def test_our_command_resumes_a_run_of_kedros_session(
-    small: str, failed: Any, tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+    small: str, failed: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from incremental.cli.main import invoke
 
     failed(pipeline_names=["some"], node_names=["twice", "more"])
     Path("data/other.txt").unlink(missing_ok=True)
-    monkeypatch.setattr(sys.modules[f"{small}.settings"], "HOOKS", ())  # they expect Kedro's datasets
+    heard(small)
     capsys.readouterr()
     assert invoke(["run", "--resume", "-q"]) == 0, capsys.readouterr().err
     assert Path("data/other.txt").read_text() == "SEA"
     assert noted(tmp_path).request["pipeline_names"] == []
     assert noted(tmp_path).planned == 2
+    told = {"long": "SEAsalt", "other": "SEA"}  # the hook loads the datasets that Kedro would hand it
+    assert heard(small)[-1] == ("after_pipeline_run", told)
 
 
 def test_a_run_of_more_than_is_handed_over_is_not_resumed_in_part(failed: Any, tmp_path: Path) -> None:
