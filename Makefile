@@ -21,7 +21,7 @@ coverage: $(VENV)/.test  ## the same, and which lines it never runs; costs half 
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=95
 
 test-all: $(VENV)/.test  ## also the long runs
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	PLANNER_EXAMPLES=4 $(BIN)/python -m pytest -q -n $(WORKERS)
 
 trials: $(VENV)/.test  ## kill workers and interrupt runs, each 100 times (or TRIALS=n)
 	TRIALS=$(or $(TRIALS),100) $(BIN)/python -m pytest -q -m trials

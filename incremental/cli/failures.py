@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 import traceback
@@ -15,7 +16,7 @@ import click
 from incremental.cli import exit_codes
 from incremental.cli.interrupts import Interrupted
 from incremental.config.faults import show_path
-from incremental.errors import IncrementalError, NodeRunError, RemoteError
+from incremental.errors import IncrementalError, NodeRunError, RemoteError, SelectionError
 from incremental.render.failure import Failure, Frame, failure_document, failure_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 _OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 _LIBRARIES = ("site-packages", "dist-packages")
+_SELECTOR = re.compile(
+    r"(?<= \()(tags|node_names|node_namespaces|from_nodes|to_nodes|from_inputs|to_outputs|force)(?=\))"
+    r"|(?<=^  )(tags|node_names|node_namespaces|from_nodes|to_nodes|from_inputs|to_outputs)(?= ')",
+    re.MULTILINE,
+)
 _RESUMABLE = "resume with: incremental run --resume"
 
 
@@ -53,9 +59,17 @@ def _failure(error: BaseException, call: Call) -> tuple[Failure | None, int]:
         return stopped if call.runs else None, error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):  # before a command began
         return None, exit_codes.INTERRUPTED
+    if isinstance(error, SelectionError):
+        return Failure(_SELECTOR.sub(_option, str(error))), exit_codes.WRONG_USE
     if isinstance(error, IncrementalError):
         return Failure(str(error)), exit_codes.WRONG_USE
     return _unexpected(error)
+
+
+def _option(selector: re.Match[str]) -> str:
+    """Return the option by which a selector is given here."""
+    word = selector[0].removeprefix("node_").replace("_", "-")
+    return "--nodes" if word == "names" else f"--{word}"
 
 
 def _usage(error: click.ClickException) -> Failure:

@@ -357,15 +357,15 @@ CASES = {
         "run --nodes clan,cuont",
         (
             "error: the pipeline has\n"
-            "  no node 'clan' (node_names); did you mean 'clean'?\n"
-            "  no node 'cuont' (node_names); did you mean 'count'?\n"
+            "  no node 'clan' (--nodes); did you mean 'clean'?\n"
+            "  no node 'cuont' (--nodes); did you mean 'count'?\n"
         ),
     ),
     "an unknown tag": Case(
-        "run --tags prepar", "error: the pipeline has no tag 'prepar' (tags); did you mean 'prepare'?\n"
+        "run --tags prepar", "error: the pipeline has no tag 'prepar' (--tags); did you mean 'prepare'?\n"
     ),
     "a tag that is near to none": Case(
-        "run --tags daily", "error: the pipeline has no tag 'daily' (tags); it has 'count', 'prepare'\n"
+        "run --tags daily", "error: the pipeline has no tag 'daily' (--tags); it has 'count', 'prepare'\n"
     ),
     "an unknown pipeline": Case(
         "run --pipeline countin",
@@ -376,32 +376,32 @@ CASES = {
     ),
     "an unknown namespace": Case(
         "run --namespaces train",
-        "error: the pipeline has no namespace 'train' (node_namespaces); it has none\n",
+        "error: the pipeline has no namespace 'train' (--namespaces); it has none\n",
     ),
     "unknown datasets": Case(
         "run --from-inputs rw --to-outputs reprot",
         (
             "error: the pipeline has\n"
-            "  no dataset 'rw' (from_inputs); did you mean 'raw'?\n"
-            "  no dataset 'reprot' (to_outputs); did you mean 'report'?\n"
+            "  no dataset 'rw' (--from-inputs); did you mean 'raw'?\n"
+            "  no dataset 'reprot' (--to-outputs); did you mean 'report'?\n"
         ),
     ),
     "unknown words of several selectors": Case(
         "run --tags nope --nodes clan --from-nodes cuont --force rport",
         (
             "error: the pipeline has\n"
-            "  no tag 'nope' (tags); it has 'count', 'prepare'\n"
-            "  no node 'clan' (node_names); did you mean 'clean'?\n"
-            "  no node 'cuont' (from_nodes); did you mean 'count'?\n"
-            "  no node 'rport' (force); did you mean 'report'?\n"
+            "  no tag 'nope' (--tags); it has 'count', 'prepare'\n"
+            "  no node 'clan' (--nodes); did you mean 'clean'?\n"
+            "  no node 'cuont' (--from-nodes); did you mean 'count'?\n"
+            "  no node 'rport' (--force); did you mean 'report'?\n"
         ),
     ),
     "selectors that leave nothing": Case(
         "run --tags prepare --nodes report",
         (
             "error: no node of 3 is left by the selectors together\n"
-            "  tags 'prepare': 1 node\n"
-            "  node_names 'report': 1 node\n"
+            "  --tags 'prepare': 1 node\n"
+            "  --nodes 'report': 1 node\n"
         ),
     ),
     "an option that names nothing": Case(
@@ -766,7 +766,7 @@ CASES = {
         "pipelines countng", "error: pipeline 'countng' is not registered; did you mean 'counting'?\n"
     ),
     "plan of an unknown node": Case(
-        "plan --nodes clan", "error: the pipeline has no node 'clan' (node_names); did you mean 'clean'?\n"
+        "plan --nodes clan", "error: the pipeline has no node 'clan' (--nodes); did you mean 'clean'?\n"
     ),
 }
 

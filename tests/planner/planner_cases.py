@@ -17,8 +17,8 @@ from incremental.planner import Facts, State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SHARE_OF_EXAMPLES = float(os.environ.get("PLANNER_EXAMPLES", "1"))
-"""Mutation testing runs each law a thousand times over, so it takes fewer examples of each."""
+SHARE_OF_EXAMPLES = float(os.environ.get("PLANNER_EXAMPLES", "0.5"))
+"""Mutation testing runs each law a thousand times over, so it takes fewer examples; the long runs take more."""
 
 STORED = (State.PRESENT, State.ABSENT, State.INCOMPLETE, State.UNKNOWN)
 KINDS = (State.PRESENT, State.PRESENT, State.EPHEMERAL, State.ABSENT, State.HANDED_IN, *STORED[2:])
