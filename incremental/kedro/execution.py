@@ -11,13 +11,14 @@ from incremental.pipeline import Pipeline
 from incremental.pipeline.selection import Selected, select
 from incremental.session.execution import Execution
 from incremental.session.request import DEFAULT, Request
+from incremental.state import Claims, History
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from incremental.kedro.circumstances import HandedContext
     from incremental.kedro.relay import Relay
-    from incremental.state import Claims, FileLedger, History
+    from incremental.state import FileLedger
 
 
 class HandedExecution(Execution):
@@ -28,8 +29,6 @@ class HandedExecution(Execution):
         request: what Kedro's session was asked for, as :func:`request_of` tells.
         context: with the catalog that was handed over.
         ledger: of the project.
-        history: of its runs.
-        claims: of all runs of this user.
         relay: to Kedro's hooks.
     """
 
@@ -39,10 +38,9 @@ class HandedExecution(Execution):
         request: Request,
         context: HandedContext,
         ledger: FileLedger,
-        history: History,
-        claims: Claims,
         relay: Relay,
     ) -> None:
+        history, claims = History(ledger), Claims(context.project_path)
         super().__init__(context, {DEFAULT: pipeline}, ledger, history, claims, relay)
         self._handed = pipeline
         self._asked = request

@@ -20,7 +20,7 @@ from incremental.kedro.relay import Relay
 from incremental.render.plan import plan_text
 from incremental.render.text import Look
 from incremental.runner import FailurePolicy
-from incremental.state import Claims, FileLedger, History, MemoryLedger
+from incremental.state import FileLedger, History, MemoryLedger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +167,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                 name = history.claim(run_id)
                 return name, name
 
-            execution = HandedExecution(pipeline, request, context, ledger, history, Claims(root), relay)
+            execution = HandedExecution(pipeline, request, context, ledger, relay)
             result = execution.run(
                 request, self._runner, begin, (_Progress(),), wait=bool(self._options.get("wait"))
             )

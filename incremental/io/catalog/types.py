@@ -47,7 +47,7 @@ class Types:
         self._has_ours = _OURS in self._packages
         # there are thousands of entries and few types
         self._layouts: dict[Any, Layout | None] = {}
-        self._ours: dict[Any, Signature | None] = {}
+        self._accepted: dict[Any, frozenset[str]] = {}
 
     def ours(self, kind: Any) -> str | None:
         """Return the dotted path of our class for a type, or None where another class answers."""
@@ -73,12 +73,13 @@ class Types:
         """
         if type(kind) is not str:
             return []
-        if kind not in self._ours:
+        if kind not in self._accepted:
             path = self.ours(kind)
-            self._ours[kind] = None if path is None else Signature(KNOWN_ARGUMENTS[path])
-        signature = self._ours[kind]
-        if signature is None and not keys <= _USUAL:
-            signature = self._foreign_signature(kind)
+            self._accepted[kind] = _USUAL if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
+        if keys <= self._accepted[kind]:
+            return []
+        path = self.ours(kind)
+        signature = self._foreign_signature(kind) if path is None else Signature(KNOWN_ARGUMENTS[path])
         if signature is None:
             return []
         known = signature.known | _OF_THE_CATALOG
