@@ -29,7 +29,7 @@ class NodeSkipped:
 
 @dataclass(frozen=True, slots=True)
 class NodeStarted:
-    """A node was handed to the executor."""
+    """The executor has a node, and all that it reads."""
 
     node: str
     position: int

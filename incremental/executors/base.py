@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
 Key = TypeVar("Key")
@@ -63,6 +63,11 @@ class Executor(ABC, Generic[Key]):
     """Whether values stay where they were made. The job then returns an ``Answer``, may be called with a
     mapping of kept values as well, and ``keep``, ``submit_with`` and ``fetch`` are there."""
 
+    ahead: int = 0
+    """How many calls more it takes ahead of what they are to read, which calls under way will leave. Where it
+    takes any, ``submit_with`` returns handles, ``recall`` is there, and a call ends after those it waits for.
+    """
+
     shares_kept: bool = False
     """Whether several calls are handed the same kept object, so that each has to copy it."""
 
@@ -108,10 +113,34 @@ class Executor(ABC, Generic[Key]):
         raise NotImplementedError(f"{type(self).__name__} keeps no values")
 
     def submit_with(
-        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
-    ) -> None:
-        """Do as ``submit``, for a call that needs the values of these handles."""
+        self,
+        key: Key,
+        argument: Any,
+        kept: Mapping[str, Any],
+        timeout: float | None = None,
+        leaves: tuple[str, ...] = (),
+        priority: float = 0.0,
+    ) -> Mapping[str, Any]:
+        """Do as ``submit``, for a call that needs the values of these handles.
+
+        Args:
+            key: as for ``submit``, and so are ``argument`` and ``timeout``.
+            kept: handles of values, by name.
+            leaves: names of all the values that the call will leave, if it ends well.
+            priority: of calls that could begin, the one with the highest should.
+
+        Returns:
+            Handles of the values that the call will leave, to submit others with that are to read them;
+            nothing where ``ahead`` is 0.
+        """
         raise NotImplementedError(f"{type(self).__name__} keeps no values")
+
+    def recall(self, keys: Collection[Key]) -> list[Key]:
+        """Take back calls that wait for values of others, and return those that will never begin.
+
+        The rest have begun. ``wait`` returns nothing for what was taken back.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no calls ahead")
 
     def fetch(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of handles, by name.

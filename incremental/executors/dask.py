@@ -8,54 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import operator
 import queue
 import time
 import uuid
 import warnings
 from collections import Counter, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
+from incremental.executors.dask_calls import Call, Outbox
 from incremental.executors.dask_site import Site, open_site
 from incremental.executors.logs import log_levels, relog
 from incremental.executors.parcels import pack, unpack
 from incremental.executors.processes import cannot_travel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from distributed import Client, Future
 
 _PULSE = 0.25  # seconds between looks at calls that Dask may have given up
 _ATTEMPTS = 3  # at a call whose worker dies before it begins
 _GIVEN_UP = frozenset({"error", "cancelled"})  # what is lost is made again, or ends as an error
+_AHEAD = 16  # calls a thread of the cluster that wait for values: it goes on with them without a word of ours
 _QUEUE = 4  # calls a thread of the cluster: one runs, the others are there when it ends
-
-
-@dataclass(slots=True)
-class _Call(Generic[Key]):
-    """One call, from when it is submitted until the values that it left are gone."""
-
-    key: Key
-    argument: bytes
-    kept: Mapping[str, Future]
-    timeout: float | None
-    name: str = ""
-    """Dask's key of it."""
-    number: int = 0
-    """Counted in the order of submission."""
-    future: Future | None = None
-    worker: str = ""
-    """Where it was sent, or as it told, where it runs or ran."""
-    has_run: bool = False
-    """Whether it ran on a worker that is gone."""
-    until: float | None = None
-    submitted: int = 0
-    parts: tuple[str, ...] = ()
-    """The keys of what it left: that of the call, or one a value where there are several."""
 
 
 class DaskExecutor(Executor[Key]):
@@ -82,10 +59,12 @@ class DaskExecutor(Executor[Key]):
         self._topics = (self._name, "all")  # what our posts say, and what becomes of workers
         self._numbers = itertools.count(1)
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._calls: dict[str, _Call[Key]] = {}  # under way, by Dask's key
-        self._left: dict[str, _Call[Key]] = {}  # ended, by the keys of what they left
+        self._calls: dict[str, Call[Key]] = {}  # under way, by Dask's key
+        self._makers: dict[str, Call[Key]] = {}  # under way, by the keys of what they will leave
+        self._left: dict[str, Call[Key]] = {}  # ended, by the keys of what they left
         self._gone: deque[Finished[Key]] = deque()
         self._opened: Site | None = None
+        self._opened_outbox: Outbox[Key] | None = None
         self._next_look = 0.0
 
     @property
@@ -94,10 +73,21 @@ class DaskExecutor(Executor[Key]):
         return _QUEUE * max(1, self._site.threads)
 
     @property
+    def ahead(self) -> int:  # type: ignore[override]
+        """How many calls more it takes whose inputs are still to be made."""
+        return _AHEAD * max(1, self._site.threads)
+
+    @property
     def _site(self) -> Site:
         if self._opened is None:
             self._opened = open_site(*self._target)
         return self._opened
+
+    @property
+    def _outbox(self) -> Outbox[Key]:
+        if self._opened_outbox is None:
+            self._opened_outbox = Outbox(self._site.client, self._name)
+        return self._opened_outbox
 
     def start(self, job: Callable[[Any], Any]) -> None:
         """Bring the job to all workers. Raises RunError when it cannot travel."""
@@ -111,23 +101,35 @@ class DaskExecutor(Executor[Key]):
         code = zipped(self.sources) if self.sources and not site.is_ours else None
         for topic in self._topics:
             site.client.subscribe_topic(topic, self._events.put)
-        site.client.register_plugin(
-            Post(self._name, packed, _levels_for_workers(), site.is_ours, code), name=self._name
-        )
+        post = Post(self._name, packed, _levels_for_workers(), site.notes, code)
+        site.client.register_plugin(post, name=self._name)
 
     def submit(self, key: Key, argument: Any, timeout: float | None = None) -> None:
         """Send a call to the cluster. Raises RunError when the argument cannot travel."""
         self.submit_with(key, argument, {}, timeout)
 
     def submit_with(
-        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
-    ) -> None:
+        self,
+        key: Key,
+        argument: Any,
+        kept: Mapping[str, Any],
+        timeout: float | None = None,
+        leaves: tuple[str, ...] = (),
+        priority: float = 0.0,
+    ) -> Mapping[str, Any]:
         """Send a call that reads values of the cluster. Raises RunError when the argument cannot travel."""
         try:
             packed = pack(argument, None)
         except Exception as error:
             raise RunError(cannot_travel("it, or what it reads,", error)) from error
-        self._send(_Call(key, packed, kept, timeout))
+        number = next(self._numbers)
+        call = Call(key, timeout, leaves, priority, number, f"{self._name}-{number}")
+        self._find_place(call, kept.values())
+        self._outbox.add(call, packed, kept)
+        self._calls[call.name] = call
+        self._makers.update(dict.fromkeys(call.parts, call))
+        self._site.note_values(call.worker, (call.name, *call.parts))
+        return call.handles
 
     def keep(self, value: Any) -> Future:
         """Send a value to the cluster, in a form from which Dask can make it again."""
@@ -148,9 +150,30 @@ class DaskExecutor(Executor[Key]):
             reason = (str(error).splitlines() or [""])[-1]  # it may be another process's traceback
             raise RunError(f"results cannot be fetched: {names}: {type(error).__name__}: {reason}") from error
 
+    def recall(self, keys: Collection[Key]) -> list[Key]:
+        """Take back calls that wait for values, and return those that will never begin."""
+        wanted = set(keys)
+        calls = [call for call in self._calls.values() if call.key in wanted and call.waits_for]
+        found: dict[str, Call[Key]] = {}
+        for call in calls:  # those that others wait for come first
+            if (
+                call.name in self._outbox
+                or not call.waits_for.isdisjoint(found)
+                or not call.waits_for <= self._calls.keys()
+            ):
+                found[call.name] = call
+        asked = {call.name: call for call in calls if call.name not in found}
+        if asked:
+            found |= {name: asked[name] for name in self._site.withdraw(list(asked))}
+        self._outbox.take_out(found)
+        for call in found.values():
+            self._forget(call)
+        return [call.key for call in found.values()]
+
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
         """Return the next call that ends, is stopped, or loses its worker; None also when nothing runs."""
         until = None if timeout is None else time.monotonic() + timeout
+        self._send()
         while True:
             if self._gone:
                 return self._gone.popleft()
@@ -175,6 +198,7 @@ class DaskExecutor(Executor[Key]):
         self._gone += [
             Finished(call.key, None, RunError("it was stopped"), call.worker) for call in self._calls.values()
         ]
+        self._outbox.take_out()
         self._calls.clear()
 
     def close(self) -> None:
@@ -182,6 +206,7 @@ class DaskExecutor(Executor[Key]):
         site, self._opened = self._opened, None
         if site is not None:
             site.close(self._name, self._topics)
+        self._opened_outbox = None
         self._calls.clear()
         self._left.clear()
         while self._gone:
@@ -194,24 +219,28 @@ class DaskExecutor(Executor[Key]):
     def _new_key(self) -> str:
         return f"{self._name}-{next(self._numbers)}"
 
-    def _send(self, call: _Call[Key]) -> None:
-        from incremental.executors.dask_worker import serve
+    def _send(self) -> None:
+        """Send what was submitted since the last time."""
+        try:
+            self._outbox.send()
+        except Exception as error:  # noqa: BLE001 - whatever Dask raises
+            for call in self._outbox.take_out():
+                self._forget(call)
+                text = f"Dask takes no calls any more: {type(error).__name__}: {error}"
+                self._gone.append(Finished(call.key, None, RunError(text)))
 
-        call.number, call.name = next(self._numbers), self._new_key()
-        name = call.name
-        call.submitted += 1
-        call.has_run, call.until = False, None
-        self._calls[name] = call
-        call.worker = self._site.place(self._load(), [future.key for future in call.kept.values()])
-        call.future = self._site.client.submit(
-            serve, self._name, name, call.argument, call.timeout is not None, tuple(call.kept),
-            *call.kept.values(), key=name, pure=False,
-            workers=call.worker or None, allow_other_workers=bool(call.worker),
-        )  # fmt: skip
-
-    def _load(self) -> Counter[str]:
-        """Return how many calls each worker has."""
-        return Counter(call.worker for call in self._calls.values())
+    def _find_place(self, call: Call[Key], inputs: Collection[Future]) -> None:
+        """Choose the worker of a call. It may take the place there of one that it waits for."""
+        found = [maker for future in inputs if (maker := self._makers.get(future.key)) is not None]
+        makers = {maker.name: maker for maker in found}.values()
+        load = Counter(other.worker for other in self._calls.values() if not other.is_followed)
+        for maker in makers:
+            call.waits_for.add(maker.name)
+            maker.followers.append(call)
+            load[maker.worker] -= not maker.is_followed
+        call.worker = self._site.place(load, [future.key for future in inputs])
+        for maker in makers:
+            maker.is_followed |= maker.worker == call.worker
 
     # -- hearing
 
@@ -228,8 +257,10 @@ class DaskExecutor(Executor[Key]):
             return
         if kind == "here":
             self._site.note_worker(*words)
+            self._site.free_stranded(self._name)
             return
-        name, worker, *rest = words
+        number, worker, *rest = words
+        name = f"{self._name}-{number}"
         call = self._calls.get(name)
         if call is None or self._site.is_gone(worker):
             _drop_told(event)  # of an attempt that was given up
@@ -240,39 +271,35 @@ class DaskExecutor(Executor[Key]):
         elif kind == "asked":
             self._site.allow(self._name, rest[0], worker)
         elif kind == "failed":
-            del self._calls[name]
+            self._forget(call)
             self._gone.append(Finished(call.key, None, unpack(rest[0]), call.worker))
         else:
             self._note_values(name, call, *rest)
 
-    def _note_values(self, name: str, call: _Call[Key], told: bytes, names: tuple[str, ...]) -> None:
-        del self._calls[name]
-        future, call.future = call.future, None
-        call.argument, call.kept = b"", {}  # or what it read would live as long as what it left
+    def _note_values(self, name: str, call: Call[Key], told: bytes, is_whole: bool) -> None:
+        self._forget(call)
+        has_run_before, handles = call.future is None, call.handles if is_whole else {}
+        call.future, call.handles = None, {}
         try:
             value = unpack(told)
         except Exception as error:  # noqa: BLE001 - a class that cannot be made again from its pickle
             text = f"its result cannot be read back: {type(error).__name__}: {error}"
             self._gone.append(Finished(call.key, None, RunError(text), call.worker))
             return
-        parts = {} if future is None else self._parts(name, future, names)
-        call.parts = tuple(part.key for part in parts.values())
         self._site.note_values(call.worker, (name, *call.parts))
-        for key in (name, *call.parts):
-            if parts:
-                self._left[key] = call
-        self._gone.append(Finished(call.key, value, None, call.worker, parts))
+        if handles or has_run_before:
+            self._left.update(dict.fromkeys((name, *call.parts), call))
+        if is_whole:
+            for follower in call.followers:
+                follower.waits_for.discard(name)
+            call.followers.clear()
+        self._gone.append(Finished(call.key, value, None, call.worker, handles))
 
-    def _parts(self, name: str, future: Future, names: tuple[str, ...]) -> dict[str, Future]:
-        """Return a future for each value of a call."""
-        if len(names) == 1:
-            return {names[0]: future}
-        return {
-            each: self._site.client.submit(
-                operator.itemgetter(place), future, key=f"{name}-{place}", pure=False
-            )
-            for place, each in enumerate(names)
-        }
+    def _forget(self, call: Call[Key]) -> None:
+        """Take a call for ended, however."""
+        del self._calls[call.name]
+        for key in call.parts:
+            self._makers.pop(key, None)
 
     # -- losses
 
@@ -281,67 +308,71 @@ class DaskExecutor(Executor[Key]):
         self._note_running(message["worker"], message["processing-tasks"])
         lost = {id(call): call for key in message["lost-computed-tasks"] if (call := self._left.get(key))}
         for call in lost.values():
-            for key in (call.name, *call.parts):
+            keys = (call.name, *call.parts)
+            for key in keys:
                 self._left.pop(key, None)
+            call.handles = self._site.hold(keys)
+            if not call.handles:  # it was let go of meanwhile: Dask will hear of that, and give it up
+                continue
             self._tell_restart(call, self._site.death(call.worker))
-            call.has_run, call.until = False, None
+            call.begin_anew()
             self._calls[call.name] = call
 
     def _note_running(self, worker: str, keys: Iterable[str]) -> None:
-        """Note what ran on a worker that is gone: what it was sent first, one call a thread."""
-        there = [call for key in keys if (call := self._calls.get(key)) is not None]
-        there.sort(key=lambda call: call.number)
-        for call in there[: self._site.forget_worker(worker)]:
-            call.has_run, call.worker = True, worker
+        """Note what ran on a worker that is gone."""
+        there = {call.number: call for key in keys if (call := self._calls.get(key)) is not None}
+        threads, notes = self._site.forget_worker(worker)
+        if notes is None:  # nobody knows: those that were sent first
+            notes = dict.fromkeys(sorted(there)[:threads], False)
+        for number in notes.keys() & there.keys():
+            call = there[number]
+            call.has_run, call.has_ended, call.worker = True, notes[number], worker
             if not self._site.is_ours:  # it runs again, and if that is no use ends as an error
                 self._tell_restart(call, self._site.death(worker))
 
-    def _tell_restart(self, call: _Call[Key], error: WorkerDiedError) -> None:
+    def _tell_restart(self, call: Call[Key], error: WorkerDiedError) -> None:
         if self.on_restart is not None:
             self.on_restart(call.key, error)
 
     def _look_after(self, now: float) -> None:
-        """Find the calls that Dask gave up, those whose time is up, and those that nobody needs again."""
-        for name, call in list(self._calls.items()):
-            if call.future is None:
-                self._look_after_again(name, call)
-            elif call.until is not None and now >= call.until:
-                self._stop_late(name, call)
-            elif call.future.status in _GIVEN_UP:
-                self._bury(name, call)
+        """Find the calls that Dask gave up, and those whose time is up."""
+        seen = {name: self._site.states((name, *call.parts)) for name, call in self._calls.items()}
+        while not self._events.empty():  # Dask gives a call up once it has said why, which may lie here
+            self._hear(self._events.get())
+        for name, states in seen.items():
+            call = self._calls.get(name)
+            if call is None:
+                continue
+            if call.until is not None and now >= call.until:
+                self._stop_late(call)
+            elif states & _GIVEN_UP and not call.waits_for:
+                self._bury(call)
 
-    def _look_after_again(self, name: str, call: _Call[Key]) -> None:
-        """Look whether a call that Dask runs again is still needed, and can still end."""
-        found = self._site.states((name, *call.parts))
-        if not found:
-            del self._calls[name]
-            self._gone.append(Finished(call.key))
-        elif found & _GIVEN_UP:
-            del self._calls[name]
-            self._gone.append(Finished(call.key, None, self._site.death(call.worker), call.worker))
-
-    def _stop_late(self, name: str, call: _Call[Key]) -> None:
-        del self._calls[name]
-        assert call.future is not None
-        call.future.cancel()
+    def _stop_late(self, call: Call[Key]) -> None:
+        self._forget(call)
+        for future in call.futures:
+            future.cancel()
         self._site.end_worker(call.worker)
         error = NodeTimeoutError(f"it took longer than {call.timeout:g} s and was stopped")
         self._gone.append(Finished(call.key, None, error, call.worker))
 
-    def _bury(self, name: str, call: _Call[Key]) -> None:
+    def _bury(self, call: Call[Key]) -> None:
         """Say what became of a call that ended without a word; try again where it was not its fault."""
-        future = call.future
-        assert future is not None
-        error = self._site.fault(future)
-        is_innocent = not call.has_run or self._site.was_ended(call.worker)
-        del self._calls[name]
+        future = next((future for future in call.futures if future.status in _GIVEN_UP), None)
+        error = None if future is None else self._site.fault(future)
+        if future is None or error is None:
+            return
+        is_innocent = not call.has_run or call.has_ended or self._site.was_ended(call.worker)
         if isinstance(error, WorkerDiedError):
-            if is_innocent and call.submitted < _ATTEMPTS:
+            if is_innocent and call.attempts < _ATTEMPTS:
                 if call.has_run:
                     self._tell_restart(call, error)
-                self._send(call)
+                call.attempts += 1
+                call.begin_anew()
+                self._site.retry(future)
                 return
             error = self._site.death(call.worker) if call.has_run else error
+        self._forget(call)
         self._gone.append(Finished(call.key, None, error, call.worker))
 
 

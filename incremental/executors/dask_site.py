@@ -11,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError, WorkerDiedError
-from incremental.executors.processes import death, thread_limits
+from incremental.executors.dask_notes import notes_of, read_notes
+from incremental.executors.processes import death, scratch_folder, thread_limits
 from incremental.executors.worker import kill_group
 
 if TYPE_CHECKING:
@@ -37,15 +38,20 @@ class Site:
         cluster: LocalCluster | None = None,
         obituary: Obituary | None = None,
         undoing: contextlib.ExitStack | None = None,
+        notes: str | None = None,
     ) -> None:
         self.client = client
         self.is_ours = cluster is not None
+        self.notes = notes
+        """The folder in which workers note what they begin, where they are on this machine."""
         self._cluster = cluster
         self._obituary = obituary
         self._undoing = undoing or contextlib.ExitStack()
         self._pids: dict[str, int] = {}  # of workers, by address
         self._ended: set[str] = set()
         self._gone: set[str] = set()
+        self._faults: dict[str, BaseException] = {}  # what Dask says of tasks that it gave up, by its key
+        self._retried: dict[str, BaseException] = {}  # what had become of tasks before, by Dask's key
         self._homes: dict[str, str] = {}  # the worker that made a value, by Dask's key
         self._threads: dict[str, int] = dict(client.nthreads())
 
@@ -78,31 +84,77 @@ class Site:
 
         self.client.run(allow, run, attempt, workers=[worker], on_error="ignore")
 
+    def hold(self, keys: Iterable[str]) -> dict[str, Future]:
+        """Return new handles, by key, of those of these values that somebody here still holds."""
+        from distributed import Future
+
+        return {key: Future(key, self.client) for key in keys if key in self.client.futures}
+
     def states(self, keys: Iterable[str]) -> set[str]:
         """Return how those of these tasks stand that anybody here still holds."""
         futures = self.client.futures
         return {futures[key].status for key in keys if key in futures}
 
-    def fault(self, future: Future) -> Exception:
-        """Return why Dask gave a task up; a WorkerDiedError where its worker died."""
+    def withdraw(self, keys: list[str]) -> list[str]:
+        """Have tasks that wait for others never begin; return those that had not been sent to a worker."""
+        from incremental.executors.dask_worker import withdraw
+
+        with contextlib.suppress(Exception):  # the cluster is gone: they end in another way
+            found: list[str] = self.client.run_on_scheduler(withdraw, keys, self.client.id)
+            return found
+        return []
+
+    def fault(self, future: Future) -> Exception | None:
+        """Return why Dask gave a task up; a WorkerDiedError where its worker died.
+
+        None when it is too early to tell: what else is known of the worker's end is on its way, or the word
+        that it was taken up again.
+        """
         from distributed import KilledWorker
 
-        if self.client.status != "running" or future.status != "error":
+        status = future.status
+        if status == "pending":
+            return None
+        if self.client.status != "running" or status != "error":
             return RunError("the Dask cluster lost it: the scheduler is gone, or has forgotten it")
         error = future.exception(timeout=_CLOSING)
         if isinstance(error, KilledWorker):
+            self._faults[future.key] = error
+            if error is self._retried.get(future.key) or not self.is_gone(error.last_worker.address):
+                return None
             return WorkerDiedError("each Dask worker that was to run it died before it began")
         return RunError(f"Dask could not run it: {type(error).__name__}: {error}")
+
+    def retry(self, future: Future) -> None:
+        """Have Dask take up a task again that its worker's death had ended, and those that wait for it."""
+        self._retried[future.key] = self._faults.pop(future.key)
+        with contextlib.suppress(KeyError):  # of what is retried with it, this client holds some no more
+            future.retry()
 
     def note_worker(self, address: str, pid: int, threads: int) -> None:
         """Take down a worker that has come: its process, and how many calls it runs at once."""
         self._pids[address] = pid
         self._threads[address] = threads
 
-    def forget_worker(self, address: str) -> int:
-        """Expect nothing more of a worker that is gone; return how many calls it ran at once."""
+    def free_stranded(self, run: str) -> None:
+        """Let the tasks of a run go anywhere that were meant for workers that are gone."""
+        if not self._gone:
+            return
+        from incremental.executors.dask_worker import free_stranded
+
+        with contextlib.suppress(Exception):  # the cluster is gone: that shows elsewhere
+            self.client.run_on_scheduler(free_stranded, run)
+
+    def forget_worker(self, address: str) -> tuple[int, dict[int, bool] | None]:
+        """Expect nothing more of a worker that is gone.
+
+        Returns:
+            How many calls it ran at once, and the numbers of those that it began, each with whether it
+            had ended; None where it took no notes.
+        """
         self._gone.add(address)
-        return self._threads.pop(address, 1)
+        notes = None if self.notes is None else read_notes(notes_of(self.notes, address))
+        return self._threads.pop(address, 1), notes
 
     def is_gone(self, address: str) -> bool:
         """Tell whether a worker has been given up; it may still run, and not know."""
@@ -224,11 +276,13 @@ def _started(arguments: Mapping[str, Any]) -> Site:
     with contextlib.ExitStack() as undoing:
         obituary = Obituary()
         undoing.callback(obituary.close)
+        notes = undoing.enter_context(scratch_folder())
         undoing.enter_context(_environment_as_it_was([*limits, *_MARKS]))
         with dask.config.set({"distributed.nanny.pre-spawn-environ": limits}):
             cluster = LocalCluster(**{**_DEFAULTS, **arguments})
         undoing.callback(_end, cluster)
-        return Site(Client(cluster, set_as_default=False), cluster, obituary, undoing.pop_all())
+        client = Client(cluster, set_as_default=False)
+        return Site(client, cluster, obituary, undoing.pop_all(), notes)
 
 
 _DEFAULTS: Mapping[str, Any] = {

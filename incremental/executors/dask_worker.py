@@ -25,14 +25,15 @@ from distributed.protocol.serialize import deserialize, serialize
 
 from incremental.errors import RunError
 from incremental.executors.base import Answer, drop, leave
+from incremental.executors.dask_notes import Notes, notes_of
 from incremental.executors.logs import Forwarder, set_levels
 from incremental.executors.parcels import pack, unpack
 from incremental.executors.worker import Leave, flush, pack_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from distributed import Worker
+    from distributed import Scheduler, Worker
 
 HERE, BEGUN, ASKED, VALUES, FAILED, LOGGED = "here", "begun", "asked", "values", "failed", "logged"
 _PATIENCE = 60.0  # seconds to wait for a driver's word
@@ -52,17 +53,18 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         name: of the run, under which the plugin and the topic of its events are known.
         job: what to do with every argument, packed.
         log_levels: levels by logger, as in the driver.
-        is_ours: whether the worker serves this run alone, and may be changed to fit it.
+        notes: the folder to note in what is begun, if the worker serves this run alone; it may then be
+            changed to fit it, too.
         code: a zip file of the project's source folders, for workers that cannot import from there.
     """
 
     def __init__(
-        self, name: str, job: bytes, log_levels: dict[str, int], is_ours: bool, code: bytes | None
+        self, name: str, job: bytes, log_levels: dict[str, int], notes: str | None, code: bytes | None
     ) -> None:
         self.name = name
         self._packed_job = job
         self._log_levels = log_levels
-        self._is_ours = is_ours
+        self._folder = notes
         self._code = code
 
     def setup(self, worker: Worker) -> None:
@@ -72,9 +74,12 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._job: Any = None
         self._awaited: dict[str, threading.Event] = {}
         self._is_over = threading.Event()
+        self._untold: dict[Any, tuple[Any, ...]] = {}
         if self._code is not None:
             _add_code(self._code, Path(worker.local_directory) / self.name)
-        if self._is_ours:
+        self._notes: Notes | None = None
+        if self._folder is not None:
+            self._notes = Notes(notes_of(self._folder, worker.address))
             _settle()
             logging.getLogger().handlers.clear()
         self._forwarder = Forwarder(partial(self._tell, LOGGED))
@@ -87,9 +92,18 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._is_over.set()
         logging.getLogger().removeHandler(self._forwarder)
 
-    def answer(self, key: str, packed: bytes, is_timed: bool, kept: Mapping[str, Any]) -> Any:
-        """Run a call and return the values that stay here: none, the one, or a tuple of them."""
+    def transition(self, key: Any, start: str, finish: str, **details: Any) -> None:
+        """Tell what a call came to in one message with the end of its task: called by Dask, in its loop."""
+        words = self._untold.pop(key, None)
+        if words is not None:
+            self._tell(*words)
+
+    def answer(
+        self, key: int, packed: bytes, is_timed: bool, leaves: tuple[str, ...], kept: Mapping[str, Any]
+    ) -> Any:
+        """Run a call and return the values that it is to leave here: none, the one, or a tuple of them."""
         here = self._worker.address
+        note = 0 if self._notes is None else self._notes.begin(key)
         if is_timed:
             self._tell(BEGUN, key, here)
         leave.set(Leave(partial(self._ask, key)))
@@ -103,14 +117,17 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
             raise NothingMadeError(key) from None
         finally:
             flush()
+            if self._notes is not None:
+                self._notes.end(note)
         if self._is_over.is_set():
             drop(answer.told)
             raise NothingMadeError(key)
         values = answer.kept
-        self._tell(VALUES, key, here, told, list(values or ()))
-        if values is None:
+        is_whole = values is not None and values.keys() >= set(leaves)
+        self._untold[f"{self.name}-{key}"] = (VALUES, key, here, told, is_whole)
+        if values is None or not is_whole:
             raise NothingMadeError(key)
-        return next(iter(values.values())) if len(values) == 1 else tuple(values.values()) or None
+        return values[leaves[0]] if len(leaves) == 1 else tuple([values[name] for name in leaves]) or None
 
     def give_leave(self, attempt: str) -> None:
         """Let a call go on that had asked."""
@@ -118,7 +135,7 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         if event is not None:
             event.set()
 
-    def _ask(self, key: str) -> None:
+    def _ask(self, key: int) -> None:
         attempt = uuid.uuid4().hex
         event = self._awaited[attempt] = threading.Event()
         self._tell(ASKED, key, self._worker.address, attempt)
@@ -143,9 +160,14 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         self._worker.log_event(self.name, words)
 
 
-def serve(name: str, key: str, packed: bytes, is_timed: bool, names: tuple[str, ...], *values: Any) -> Any:
+def serve(name: str, number: int, about: tuple[Any, ...], names: tuple[str, ...], *values: Any) -> Any:
     """Run a call of a run on the worker that this thread belongs to: the function of every task."""
-    return get_worker().plugins[name].answer(key, packed, is_timed, dict(zip(names, values, strict=True)))
+    return get_worker().plugins[name].answer(number, *about, dict(zip(names, values, strict=True)))
+
+
+def apply(function: Callable[..., Any], arguments: list[Any]) -> Any:
+    """Call a function: tasks of several kinds go out as one map."""
+    return function(*arguments)
 
 
 def allow(name: str, attempt: str, dask_worker: Worker) -> None:
@@ -153,6 +175,29 @@ def allow(name: str, attempt: str, dask_worker: Worker) -> None:
     post = dask_worker.plugins.get(name)
     if post is not None:
         post.give_leave(attempt)
+
+
+def withdraw(keys: list[str], client: str, dask_scheduler: Scheduler) -> list[str]:
+    """Let go of those of a client's tasks that still wait for others; run by the scheduler, at one go."""
+    tasks = dask_scheduler.tasks
+    found = [key for key in keys if key in tasks and tasks[key].state == "waiting"]
+    dask_scheduler.client_releases_keys(found, client)
+    return found
+
+
+def free_stranded(run: str, dask_scheduler: Scheduler) -> None:
+    """Let the tasks of a run go anywhere that were meant for workers that are gone; run by the scheduler.
+
+    Dask itself does so only while there is another worker. What became ready when there was none would wait
+    for the one that it was meant for.
+    """
+    alive = dask_scheduler.workers.keys()
+    ours = [task for key, task in dask_scheduler.tasks.items() if str(key).startswith(run)]
+    for task in ours:
+        if task.worker_restrictions and task.worker_restrictions.isdisjoint(alive):
+            task.worker_restrictions = None
+    stranded = {task.key: "processing" for task in ours if task.state == "no-worker"}
+    dask_scheduler.transitions(stranded, "incremental-free-stranded")
 
 
 def zipped(folders: Iterable[str]) -> bytes:

@@ -69,10 +69,17 @@ class ProcessExecutor(Executor[Key]):
         self._send(key, argument, None, timeout)
 
     def submit_with(
-        self, key: Key, argument: Any, kept: Mapping[str, Any], timeout: float | None = None
-    ) -> None:
+        self,
+        key: Key,
+        argument: Any,
+        kept: Mapping[str, Any],
+        timeout: float | None = None,
+        leaves: tuple[str, ...] = (),
+        priority: float = 0.0,
+    ) -> Mapping[str, Any]:
         """Do as ``submit``, with parcels that the worker opens. Raises RunError."""
         self._send(key, argument, kept, timeout)
+        return {}
 
     def keep(self, value: Any) -> Parcel:
         """Return a value as a parcel. Raises RunError when it cannot travel."""
@@ -242,12 +249,26 @@ class _Site:
     def __init__(self, workers: int) -> None:
         from multiprocessing import Pipe
 
-        root = scratch_root()
-        _sweep(root)
-        self.folder = tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=root)
+        self.folder = _new_scratch()
         self.lifeline, self._held = Pipe(duplex=False)
         self.environment = thread_limits(workers, os.environ)
         self.close = weakref.finalize(self, _close_site, self._held, self.lifeline, self.folder)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Have a folder for what processes on this machine share, which is gone afterwards."""
+    folder = _new_scratch()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_scratch() -> str:
+    root = scratch_root()
+    _sweep(root)
+    return tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=root)
 
 
 def _sweep(root: str) -> None:

@@ -1,6 +1,5 @@
 """Carry out plans: runners with Kedro's names over one loop. What runs is the planner's decision."""
 
-from incremental.runner.loop import Surroundings
 from incremental.runner.policy import FailurePolicy
 from incremental.runner.result import RunResult
 from incremental.runner.runners import (
@@ -11,6 +10,7 @@ from incremental.runner.runners import (
     ThreadRunner,
     check_plan,
 )
+from incremental.runner.surroundings import Surroundings
 
 __all__ = [
     "AbstractRunner",

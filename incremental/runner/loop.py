@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import LedgerError, RunError
@@ -20,48 +19,26 @@ from incremental.events import (
     RunStarted,
 )
 from incremental.pipeline.transcoding import base_name
+from incremental.runner.ahead import AheadSchedule
 from incremental.runner.failures import Failures
 from incremental.runner.memory import Memory
-from incremental.runner.policy import FailurePolicy
 from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
-from incremental.runner.task import Outcome, Task, Worker
+from incremental.runner.task import Outcome, Task, Worker, tells_saved
 from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
-from incremental.state.ledger import MemoryLedger
-from incremental.state.records import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Sequence
 
-    from incremental.events import Listener
     from incremental.executors import Executor, Finished
     from incremental.io import DataCatalog
     from incremental.pipeline import Node
     from incremental.planner import Plan
+    from incremental.runner.surroundings import Surroundings
     from incremental.runner.travel import Trace
-    from incremental.state import Ledger
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """Who else takes part in a run: each may be absent."""
-
-    run_id: str
-    hooks: Any = None
-    ledger: Ledger = field(default_factory=MemoryLedger)
-    marks: Marks = field(default_factory=Marks)
-    listeners: tuple[Listener, ...] = ()
-    is_async: bool = False
-    pickle_by_value: Callable[[Any], None] | None = None
-    """Tells cloudpickle, which it is given, what no other process can import."""
-    sources: tuple[str, ...] = ()
-    """Folders of the project's code, for workers on other machines."""
-    policy: FailurePolicy = field(default_factory=FailurePolicy)
-    seconds_by_node: Mapping[str, float] = field(default_factory=dict)
-    """How long nodes took before, to start the longest way through the plan first."""
 
 
 class Loop:
@@ -74,8 +51,6 @@ class Loop:
         self._catalog = catalog
         self._executor = executor
         self._around = around
-        # one worker always goes through a plan in the same way, whatever the last runs took
-        self._schedule = Schedule(plan, around.seconds_by_node if executor.capacity > 1 else None)
         self._memory = Memory(plan, catalog)
         self._publisher = Publisher(
             plan,
@@ -91,6 +66,13 @@ class Loop:
         self._confirmable: dict[str, Any] = {}  # datasets as workers have loaded them
         self._remade: set[str] = set()  # completed once, and running again for a value that was lost
         self._failures = Failures(around.policy)
+        # one worker always goes through a plan in the same way, whatever the last runs took
+        seconds = around.seconds_by_node if executor.capacity > 1 else None
+        self._ahead: AheadSchedule | None = None
+        if executor.ahead:
+            self._ahead = AheadSchedule(plan, seconds, self._passes_on, self._can_wait)
+        self._schedule = Schedule(plan, seconds) if self._ahead is None else self._ahead
+        self._handed_ahead: set[str] = set()  # of those in flight
 
     def run(self) -> RunResult:
         """Run every planned node and return the result.
@@ -175,6 +157,8 @@ class Loop:
                     self._schedule.again(node)
                 while self._schedule and self._failures.lets_others_start and self._has_room():
                     self._submit(self._schedule.next())
+                if self._ahead is not None and self._failures.lets_others_start and not self._schedule:
+                    self._submit_ahead(self._ahead)
                 pause = self._failures.seconds_to_next() if self._failures.has_paused else None
                 if self._in_flight:
                     self._take(self._executor.wait(pause))  # kept in no variable: its values are to be freed
@@ -189,7 +173,46 @@ class Loop:
             raise
 
     def _has_room(self) -> bool:
-        return len(self._in_flight) < self._executor.capacity
+        return len(self._in_flight) - len(self._handed_ahead) < self._executor.capacity
+
+    def _submit_ahead(self, schedule: AheadSchedule) -> None:
+        """Hand over nodes whose inputs are still to be made, many at once, so that they travel together."""
+        most = self._executor.ahead
+        if len(self._handed_ahead) > most // 2:
+            return
+        while len(self._handed_ahead) < most and (node := schedule.next_ahead()) is not None:
+            try:
+                self._submit_with_kept(self._task_of(node, self._publisher.persistent(node)))
+            except Exception:  # noqa: BLE001 - whatever it is fails the node when its time has come
+                schedule.put_back(node, in_time=True)
+            else:
+                self._handed_ahead.add(node.name)
+                self._in_flight[node.name] = node
+
+    def _passes_on(self, node: Node) -> bool:
+        """Whether the readers of a node may be with the workers before it has ended.
+
+        Nothing that the driver does, or decides, may then come between what it leaves and them.
+        """
+        return (
+            self._memory.only_passes_on(node)
+            and not node.confirms
+            and self._around.policy.timeout_of(node) is None
+            and not tells_saved(self._around.hooks)
+        )
+
+    def _can_wait(self, node: Node) -> bool:
+        """Whether a node may be with the workers before it can begin: no mark may say that it has begun."""
+        return not self._publisher.announces(node)
+
+    def _take_back(self, nodes: list[Node]) -> None:
+        """Have nodes not begin that wait for what others were to leave."""
+        assert self._ahead is not None
+        for node in self._executor.recall(nodes) if nodes else ():
+            del self._in_flight[node.name]
+            self._handed_ahead.discard(node.name)
+            self._memory.forget_kept(node)
+            self._ahead.put_back(node)
 
     def _wind_down(self, *, patient: bool) -> None:
         """After an interrupt, start nothing more; wait for what cannot be stopped, and keep what it made.
@@ -214,34 +237,43 @@ class Loop:
 
     def _submit(self, node: Node) -> None:
         self._failures.begin(node)
-        self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) + 1)
+        self._tell_started(node, 1)
         try:
             persistent = self._publisher.persistent(node)
             in_place = self._publisher.announce(node, persistent) if persistent else persistent
-            versions = self._versions_of(node)
-            found = ((name, self._publisher.digest_of(name, versions.get(name))) for name in node.reads)
-            digests = {name: digest for name, digest in found if digest is not None}
-            task = Task(node, self._memory.inputs_of(node), versions, persistent, in_place, digests=digests)
-            timeout = None if self._executor.in_process else self._around.policy.timeout_of(node)
+            task = self._task_of(node, persistent, in_place)
             if self._executor.keeps_values:
-                self._submit_with_kept(task, timeout)
+                self._submit_with_kept(task)
             else:
-                self._executor.submit(node, task, timeout)
+                self._executor.submit(node, task, self._timeout_of(node))
             self._in_flight[node.name] = node
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - an output cannot be built or marked, an input not sent
             self._fail(node, error, ())
 
-    def _submit_with_kept(self, task: Task, timeout: float | None) -> None:
+    def _task_of(
+        self, node: Node, persistent: frozenset[str], in_place: frozenset[str] = frozenset()
+    ) -> Task:
+        versions = self._versions_of(node)
+        found = ((name, self._publisher.digest_of(name, versions.get(name))) for name in node.reads)
+        digests = {name: digest for name, digest in found if digest is not None}
+        return Task(node, self._memory.inputs_of(node), versions, persistent, in_place, digests=digests)
+
+    def _timeout_of(self, node: Node) -> float | None:
+        return None if self._executor.in_process else self._around.policy.timeout_of(node)
+
+    def _submit_with_kept(self, task: Task) -> None:
         """Hand over a node whose values stay with the workers, as far as no dataset has to see them."""
         node, memory = task.node, self._memory
         kept = memory.kept_for(node, self._executor.keep)
         task.memory = {name: dataset for name, dataset in task.memory.items() if name not in kept}
         task.copy_modes = memory.copy_modes_for(node) if self._executor.shares_kept else {}
-        returned = [name for name in node.writes if name not in task.persistent and not memory.stays(name)]
-        task.returned = frozenset(returned)
-        self._executor.submit_with(node, task, kept, timeout)
+        in_memory = [name for name in node.writes if name not in task.persistent]
+        leaves = tuple([name for name in in_memory if memory.stays(name)])
+        task.returned = frozenset(in_memory).difference(leaves)
+        urgency = self._schedule.urgency_of(node)
+        memory.put_kept(self._executor.submit_with(node, task, kept, self._timeout_of(node), leaves, urgency))
 
     def _versions_of(self, node: Node) -> dict[str, str]:
         """Return which version of each input to read: what this run saved, else what the plan saw."""
@@ -262,6 +294,7 @@ class Loop:
             return
         node = finished.key
         self._in_flight.pop(node.name, None)
+        self._handed_ahead.discard(node.name)
         outcome: Outcome | None = finished.value
         if outcome is None:  # its worker is gone: nobody knows what it had touched
             self._fail(node, finished.error or RuntimeError("it ended without an outcome"), node.writes)
@@ -282,6 +315,11 @@ class Loop:
         self._publisher.withdraw(node, touched)
         if not isinstance(error, Exception):
             raise error
+        if self._ahead is not None:
+            self._take_back(self._ahead.waiting_for([node]))
+            if node.name not in self._remade:
+                self._memory.forget_kept(node)
+            self._ahead.put_back(node)
         attempt = self._failures.attempt_of(node)
         can_retry = node.name not in self._remade and self._may_run_again(node, touched)
         pause = self._failures.pause_before_retry(node, error, trace) if can_retry else None
@@ -290,6 +328,8 @@ class Loop:
             return
         self._failures.give_up(node, error, trace, self._schedule.lose(node))
         self._tell(NodeFailed, node.name, error, attempt)
+        if self._ahead is not None and not self._failures.lets_others_start:
+            self._take_back(self._ahead.waiting_for())
 
     def _note_restart(self, node: Node, error: BaseException) -> None:
         """Tell that an executor runs a node again by itself, and announce what it writes once more."""
@@ -308,6 +348,7 @@ class Loop:
         return all(self._catalog.can_stage(name) or hasattr(self._catalog[name], "reset") for name in pieces)
 
     def _complete(self, node: Node, outcome: Outcome, finished: Finished[Node]) -> None:
+        begun: Sequence[Node] = ()
         is_first = node.name not in self._remade
         if is_first:
             self._memory.put(outcome.values)
@@ -323,13 +364,19 @@ class Loop:
             for name in node.confirms:
                 self._catalog.confirm_loaded(name, self._confirmable.get(name))
             self._memory.release_after(node)
-            self._schedule.done(node)
+            begun = self._schedule.done(node)
             self._executed.append(node.name)
         self._remade.discard(node.name)
         if self._around.listeners:
             seconds = (outcome.load_seconds, outcome.compute_seconds, outcome.save_seconds)
             about = (finished.worker, self._failures.attempt_of(node), outcome.bytes_in, bytes_out)
             self._tell(NodeFinished, node.name, outcome.started, *seconds, *about)
+        for other in begun:
+            self._tell_started(other)
+
+    def _tell_started(self, node: Node, more: int = 0) -> None:
+        waiting = self._ahead.early if self._ahead is not None else 0
+        self._tell(NodeStarted, node.name, len(self._executed) + len(self._in_flight) - waiting + more)
 
     def _tell(self, kind: type[Event], *details: Any) -> None:
         """Build an event only if somebody listens."""

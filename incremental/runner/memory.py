@@ -89,12 +89,26 @@ class Memory:
         """Whether the value of an output in memory may stay with the workers."""
         return name not in self._catalog or _only_holds(self._catalog[name])
 
+    def only_passes_on(self, node: Node) -> bool:
+        """Whether all that a node writes are values that stay with the workers."""
+        return all(
+            self._states.get(name, State.EPHEMERAL) is State.EPHEMERAL
+            and not is_parameter(name)
+            and self.stays(name)
+            for name in node.writes
+        )
+
     def put_kept(self, handles: Mapping[str, Any]) -> None:
         """Keep the handles of values that stayed with the workers, where somebody will need them."""
         for name, handle in handles.items():
             base = base_name(name)
             if base not in self._releasable or self._readers_left.get(base):
                 self._kept[base] = _Kept(name, handle)
+
+    def forget_kept(self, node: Node) -> None:
+        """Let go of the handles of what a node was to leave, and has not."""
+        for name in node.writes:
+            self._kept.pop(base_name(name), None)
 
     def bring_back(self, fetch: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
         """Take over what is still with the workers. Raises RunError."""

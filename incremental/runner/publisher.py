@@ -61,7 +61,7 @@ class Publisher:
 
     def announce(self, node: Node, persistent: Collection[str]) -> frozenset[str]:
         """Mark, before the node starts, the outputs that we shall not publish, and return their names."""
-        names = [name for name in node.writes if name in persistent and not self._shows_later(name)]
+        names = self._shown_at_once(node, persistent)
         if not names:
             return frozenset()
         outputs = [Output(name, self._location(name)) for name in names]
@@ -70,6 +70,13 @@ class Publisher:
         for output in outputs:
             mark(output.location, self._run_id, node.name, durable=self._durable)
         return frozenset(names)
+
+    def announces(self, node: Node) -> bool:
+        """Whether something has to be marked before a node starts."""
+        return bool(self._shown_at_once(node, self.persistent(node)))
+
+    def _shown_at_once(self, node: Node, persistent: Collection[str]) -> list[str]:
+        return [name for name in node.writes if name in persistent and not self._shows_later(name)]
 
     def withdraw(self, node: Node, touched: Collection[str]) -> None:
         """After a failure, take back the marks of outputs that were not touched.

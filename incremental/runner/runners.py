@@ -14,10 +14,11 @@ from incremental.executors import Executor, InlineExecutor
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all, plan_missing
 from incremental.planner.unmet import obstacles
-from incremental.runner.loop import Loop, Surroundings
+from incremental.runner.loop import Loop
 from incremental.runner.permissions import denials
 from incremental.runner.policy import FailurePolicy
 from incremental.runner.prepare import gather_facts
+from incremental.runner.surroundings import Surroundings
 from incremental.state.ledger import Ledger, MemoryLedger
 
 if TYPE_CHECKING:

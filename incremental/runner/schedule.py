@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from incremental.pipeline.transcoding import base_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from incremental.pipeline import Node
     from incremental.planner import Plan
@@ -62,12 +62,21 @@ class Schedule:
         """Make a node ready that was taken and has to run once more."""
         self._add(self._place_by_name[node.name])
 
-    def done(self, node: Node) -> None:
-        """Note that a node's outputs are there: nodes that waited for them only become ready."""
+    def urgency_of(self, node: Node) -> float:
+        """Return the length of the longest way from the start of a node to the end of the plan."""
+        return self._urgency[self._place_by_name[node.name]]
+
+    def done(self, node: Node) -> Sequence[Node]:
+        """Note that a node's outputs are there: nodes that waited for them only become ready.
+
+        Returns:
+            Nodes that had been taken before, and can begin now; this schedule hands out none such.
+        """
         for follower in self._followers[self._place_by_name[node.name]]:
             self._waiting[follower] -= 1
             if not self._waiting[follower] and follower not in self._lost:
                 self._add(follower)
+        return ()
 
     def lose(self, node: Node) -> tuple[Node, ...]:
         """Note that a node's outputs will not be there; return the nodes that cannot run without them.

@@ -125,7 +125,7 @@ class Worker:
         self._copies = executor is not None and executor.shares_kept
         self._nodes = nodes
         self._measures = measures
-        self._tells_saved = _tells_saved(hooks)
+        self._tells_saved = tells_saved(hooks)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hooks": hooks_to_send(self._hooks)}
@@ -352,7 +352,7 @@ class Worker:
             outcome.saved[name] = data
 
 
-def _tells_saved(hooks: Any) -> bool:
+def tells_saved(hooks: Any) -> bool:
     """Tell whether a hook wants to see what was saved, so that it must be kept until it is published."""
     return hooks is not None and bool(hooks.hook.after_dataset_saved.get_hookimpls())
 

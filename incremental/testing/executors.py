@@ -10,12 +10,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 from unittest import SkipTest
 
+from incremental.executors.base import Answer
 from incremental.io import DataCatalog
 from incremental.pipeline import Pipeline, node
 from incremental.runner import AbstractRunner, SequentialRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from incremental.executors import Executor
 
@@ -78,6 +79,53 @@ class ExecutorContract(ABC):
             assert finished is not None
             assert finished.value == 4
 
+    def test_a_call_that_is_handed_over_ahead_reads_what_the_other_leaves_and_ends_after_it(self) -> None:
+        with self._ahead() as executor:
+            executor.start(_leave)
+            handles = executor.submit_with("a", 1, {}, None, ("x", "y"))
+            assert sorted(handles) == ["x", "y"]
+            last = executor.submit_with("b", 1, handles, None, ("z",))
+            executor.submit_with("c", 1, {**last, "y": handles["y"]}, None, ())
+            del handles, last
+            found = [executor.wait() for _ in range(3)]
+            assert [(each.key, each.value, each.error) for each in found if each] == [
+                ("a", 1, None), ("b", 3, None), ("c", 5, None)
+            ]  # fmt: skip
+
+    def test_a_call_whose_input_is_never_made_does_not_begin_and_is_taken_back(self) -> None:
+        with self._ahead() as executor:
+            executor.start(_leave)
+            handles = executor.submit_with("a", None, {}, None, ("x",))
+            handles = executor.submit_with("b", 1, handles, None, ("y",))
+            executor.submit_with("c", 1, handles, None, ())
+            finished = executor.wait()
+            assert finished is not None
+            assert (finished.key, type(finished.error)) == ("a", ValueError)
+            assert executor.recall(["b", "c"]) == ["b", "c"]
+            assert executor.wait() is None
+            handles = executor.submit_with("a", 1, {}, None, ("x",))
+            executor.submit_with("b", 1, handles, None, ())
+            found = [executor.wait() for _ in range(2)]
+            assert [(each.key, each.value) for each in found if each] == [("a", 1), ("b", 2)]
+
+    def test_what_is_taken_back_never_begins_and_the_rest_ends(self) -> None:
+        with self._ahead() as executor:
+            executor.start(_leave)
+            handles = executor.submit_with("a", 1.0, {}, None, ("x",))
+            executor.submit_with("b", 1, handles, None, ())
+            executor.wait(0.3)  # it has begun, and takes a second
+            taken_back = executor.recall(["b"])
+            ended = {finished.key for finished in iter(executor.wait, None)}
+            assert ended == {"a", "b"}.difference(taken_back)
+            assert not executor.recall(["a", "b"])
+
+    def _ahead(self) -> Executor[Any]:
+        executor = self.make()
+        if not executor.ahead:
+            executor.close()
+            raise SkipTest("it takes no calls ahead of their inputs")
+        return executor
+
     def test_close_is_safe_when_called_twice_and_before_anything_ran(self) -> None:
         executor = self.make()
         executor.close()
@@ -127,6 +175,16 @@ def _values(runner: AbstractRunner, pipeline: Pipeline) -> dict[str, Any]:
 
 def _double(value: int) -> int:
     return 2 * value
+
+
+def _leave(value: float | None, kept: Mapping[str, Any] | None = None) -> Answer:
+    """Return the sum of an argument and values, and leave it under every name; a float takes its time."""
+    if value is None:
+        raise ValueError("nothing")
+    if isinstance(value, float):
+        time.sleep(value)
+    total = value + sum((kept or {}).values())
+    return Answer(total, dict.fromkeys("xyz", total))
 
 
 def _refuse(value: str | None) -> str:

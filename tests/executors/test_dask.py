@@ -15,6 +15,8 @@ import pytest
 
 from incremental.errors import NodeRunError, RunError, WorkerDiedError
 from incremental.events import NodeFinished, NodeRetried
+from incremental.executors import DaskExecutor
+from incremental.executors.base import Answer
 from incremental.io import DataCatalog, MemoryDataset
 from incremental.pipeline import Pipeline, node
 from incremental.pipeline.selection import select
@@ -207,8 +209,15 @@ class Upper(MemoryDataset):
         super().save(data.upper())
 
 
-def test_a_value_leaves_the_cluster_after_its_last_reader() -> None:
+def test_a_value_leaves_the_cluster_after_its_last_reader(tmp_path: Path) -> None:
+    """Each node waits until what came before it has been looked at: else it would be there long ago."""
     held: list[int] = []
+
+    def step(number: int) -> int:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / str(number)).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return number + 1
 
     def look(event: Any) -> None:
         if isinstance(event, NodeFinished):
@@ -218,8 +227,10 @@ def test_a_value_leaves_the_cluster_after_its_last_reader() -> None:
                     break
                 time.sleep(0.05)
             held.append(count)
+            (tmp_path / str(len(held))).touch()
 
-    pipeline = Pipeline([node(lambda x: x + 1, f"d{k}", f"d{k + 1}", name=f"n{k}") for k in range(5)])
+    (tmp_path / "0").touch()
+    pipeline = Pipeline([node(step, f"d{k}", f"d{k + 1}", name=f"n{k}") for k in range(5)])
     catalog = DataCatalog({"d0": 0})
     plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
     result = shared().run_plan(plan, catalog, Surroundings("r", listeners=(look,)))
@@ -357,3 +368,19 @@ def test_a_value_that_cannot_leave_its_worker_fails_its_node_and_nobody_waits_fo
     assert str(caught.value) == (
         f"node 'make' failed: its result cannot travel between processes: {told}; save it, or run on threads"
     )
+
+
+def test_what_a_call_came_to_is_heard_though_dask_had_given_it_up_before_anybody_listened() -> None:
+    """Else an error is told as one of Dask's, and a mark stays beside an output that nobody touched."""
+    with DaskExecutor(clusters.client()) as executor:
+        executor.start(lambda number: Answer(number, None))
+        executor.submit("a", 1)
+        executor.wait(0.0)  # sends it
+        (future,) = [call.future for call in executor._calls.values()]
+        deadline = time.monotonic() + 30
+        while future.status != "error" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        executor._next_look = 0.0
+        finished = executor.wait()
+        assert finished is not None
+        assert (finished.key, finished.value, finished.error) == ("a", 1, None)

@@ -240,3 +240,13 @@ def test_a_file_is_read_in_blocks_whatever_way_of_reading_it_has(kind: type[Any]
     content, told = os.urandom(2 * BLOCK + 5), list[int]()
     assert digest_of(kind(content), told.append) == xxhash.xxh3_128_hexdigest(content)
     assert told == [BLOCK, BLOCK, 5]
+
+
+def test_a_tapped_file_goes_where_it_is_told_and_is_cut_where_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file, TappedFile(file.fileno()) as tapped:
+        tapped.write(b"abcdef")
+        assert tapped.seek(-2, os.SEEK_END) == 4
+        assert tapped.truncate(3) == 3
+        assert tapped.digest(3) is None
+    assert path.read_bytes() == b"abc"

@@ -119,6 +119,25 @@ def test_a_refusal_is_one_line_that_names_who_where_since_when_and_what(tmp_path
     assert len(told) < 500
 
 
+def test_who_holds_a_place_can_be_asked_and_is_in_nobodys_way(
+    claims: Claims, folder: Path, tmp_path: Path
+) -> None:
+    assert claims.holders(["/d/a"]) == []
+    assert not folder.exists()
+    with settled(claims, "/d/a"), holder(folder, tmp_path, "other", "/d/b/c") as other:
+        (mine,), (theirs,) = claims.holders(["/d/a", "/e"]), claims.holders(["/d/b"])
+        for line, pid in ((mine, os.getpid()), (theirs, other.pid)):
+            who, _, since = line.partition(", since ")
+            assert who == f"process {pid} on {socket.gethostname()}"
+            assert abs(time.mktime(time.strptime(since[:19], "%Y-%m-%d %H:%M:%S")) - time.time()) < 600
+        assert sorted(claims.holders(["/d"])) == sorted([mine, theirs])
+        assert claims.holders(["/e", "dataset:/d/a"]) == []
+        before = files(folder)
+        claims.holders(["/d"])
+        assert files(folder) == before
+    assert claims.holders(["/d"]) == []
+
+
 def test_a_run_that_has_not_planned_gets_a_moment_to_give_back(claims: Claims) -> None:
     claim = claims.claim("planning", ["/x", "/y"])
     threading.Timer(0.2, claim.settle, ("r", ["/y"])).start()
@@ -250,6 +269,10 @@ def test_where_claims_are_kept_by_default(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with settled(Claims(tmp_path), "/x"):
         assert len(files(tmp_path / f"incremental-claims-{os.getuid()}")) == 1
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "empty"))
+    with settled(Claims(tmp_path), "/x"):
+        assert len(files(tmp_path / "empty/.local/state/incremental/claims")) == 1
 
 
 def test_a_claim_that_cannot_be_written_leaves_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from incremental.render.comparison import comparison_document, comparison_text
 from incremental.render.text import Look
-from incremental.state.comparison import Change, Comparison, OnlyIn, Tempo, Volume, compare
+from incremental.state.comparison import Change, Comparison, OnlyIn, Tempo, Volume, compare, flat
 from incremental.state.history import RunRecord, StepRecord
 
 
@@ -51,6 +52,49 @@ def test_an_old_record_that_names_no_skipped_node_leaves_both_open() -> None:
     assert [each.why_not for each in compare(run("a", done("x"), done("y")), old).only_before] == [
         "skipped or not selected"
     ]
+
+
+def test_a_run_that_is_on_has_not_reached_what_it_planned() -> None:
+    on = RunRecord("b", None, "running", 1.0, None, {}, 0, None, (StepRecord("x", "", "planned"),))
+    assert [each.why_not for each in compare(run("a", done("x")), on).only_before] == [
+        "planned, not reached: the run is on"
+    ]
+
+
+def test_how_a_run_ended_where_and_by_what_is_told_where_both_are_known() -> None:
+    before = replace(run("a", user="ann", runner="threads", incremental="0.1"), host="here")
+    after = replace(
+        run("b", user="bob", runner="dask", incremental="0.2", parameters={"rate": 1}),
+        host="there", status="failed",
+    )  # fmt: skip
+    assert compare(before, after).changes == (
+        Change("status", "", "succeeded", "failed"),
+        Change("host", "", "here", "there"),
+        Change("user", "", "ann", "bob"),
+        Change("runner", "", "threads", "dask"),
+        Change("incremental", "", "0.1", "0.2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_told"), [((1.0, 1.0), False), ((3.0, 3.0), False), ((0.1, 9.0), True), ((9.0, 0.1), True)]
+)
+def test_only_another_tempo_is_told(seconds: tuple[float, float], is_told: bool) -> None:
+    found = compare(*(run(name, done("x", each)) for name, each in zip("ab", seconds, strict=True)))
+    assert bool(found.slower or found.faster) is is_told
+    assert bool(found.slower) is (is_told and seconds[0] < seconds[1])
+
+
+def test_what_was_read_is_told_apart_from_what_was_written() -> None:
+    found = compare(
+        run("a", done("x", bytes_in=1, bytes_out=5)), run("b", done("x", bytes_in=2, bytes_out=6))
+    )
+    assert found.volumes == (Volume("x", "read", 1, 2), Volume("x", "wrote", 5, 6))
+
+
+def test_nested_mappings_become_dotted_names_and_nothing_becomes_nothing() -> None:
+    assert flat({"a": {"b": 1, "X": {}}, "c.": 2}) == {"a.b": 1, "c": 2}
+    assert flat(3) == flat({}) == {}
 
 
 def test_parameters_code_and_versions_that_changed_are_told_by_dotted_name() -> None:

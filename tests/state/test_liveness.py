@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from incremental.state import liveness
 from incremental.state.liveness import birth_of, is_alive
 
 HOST = socket.gethostname()
@@ -46,3 +47,19 @@ def test_nothing_is_known_of_a_process_that_is_not_there() -> None:
 
 def test_a_process_of_another_host_may_be_alive() -> None:
     assert is_alive(2**22 + 5, "elsewhere")
+
+
+def test_a_process_is_told_by_its_boot_and_by_when_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "_PROC", tmp_path)
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("b007\n")
+    (tmp_path / "7").mkdir()
+    fields = [str(place) for place in range(3, 53)]  # proc(5) counts from 1; the first two are PID and name
+    (tmp_path / "7/stat").write_bytes(b"7 (a ) \xff b) " + " ".join(fields).encode())
+    assert birth_of(7) == "b007/22"
+    (tmp_path / "7/stat").write_text("7 (short) " + " ".join(fields[:20]))
+    assert birth_of(7) == "b007/22"
+    (tmp_path / "7/stat").write_text("7 (shorter) " + " ".join(fields[:19]))
+    assert birth_of(7) is None

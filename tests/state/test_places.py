@@ -104,6 +104,27 @@ def test_what_is_in_memory_is_a_place_of_one_process() -> None:
     assert first_overlap(mine, resolve(["memory://a/b"], "/p", 2)) is None
 
 
+@pytest.mark.parametrize(
+    ("location", "place"),
+    [
+        ("file:///a/../b/", "/b"),
+        ("local://localhost/b", "/b"),
+        ("file://server/share/b", "/server/share/b"),
+        ("FILE:///b//c", "/b/c"),
+        ("memory://", "memory:7:"),
+        ("memory://Xx/Yy/", "memory:7:Xx/Yy"),
+        ("s3a://bucketX/", "s3://bucketX"),
+        ("s3n://b//X/./y/", "s3://b/X/y"),
+        ("sftp://Host/", "sftp://host"),
+        ("sftp://Host/XX/key/", "sftp://host/XX/key"),
+        ("dataset:a/", "p:dataset:a/"),
+        ("dataset:X/", "p:dataset:X/"),
+    ],
+)
+def test_each_place_has_one_spelling(location: str, place: str) -> None:
+    assert list(resolve([location], "/p", 7)) == [place]
+
+
 def test_host_names_ignore_case_and_buckets_and_keys_do_not() -> None:
     assert places_of("HTTPS://Host.org/A") == ["https://host.org/A"]
     assert places_of("s3://Bucket/A", "gcs://Bucket/A") == ["gs://Bucket/A", "s3://Bucket/A"]
