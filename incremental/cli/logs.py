@@ -82,13 +82,15 @@ class Logs:
         root.addHandler(self._handler)
         root.setLevel(_level(self._call.verbosity))
 
-    def obey(self, config_loader: Any, rule: ImportRule | None, *, to_files: bool) -> None:
-        """Configure logging as ``logging.yml`` says, if there is one, and if ``rule`` lets it.
+    def obey(
+        self, config_loader: Any, rule: ImportRule | None, *, to_files: bool, file: str | None = None
+    ) -> None:
+        """Configure logging as ``file`` or else ``logging.yml`` says, if there is one, if ``rule`` lets it.
 
         Raises:
             ConfigError: it cannot be used.
         """
-        found, place = _config_of(config_loader)
+        found, place = _config_of(config_loader) if file is None else _config_in(Path(file))
         if not found:
             return
         if rule is not None:
@@ -159,20 +161,24 @@ def _level(verbosity: int) -> int:
 
 def _config_of(config_loader: Any) -> tuple[dict[str, Any], str]:
     """Return ``conf/logging.yml``, where Kedro has it, or the loader's ``logging``; and its place."""
-    from incremental.config.faults import error_of, show_path
-
-    file = Path(str(getattr(config_loader, "conf_source", ""))) / "logging.yml"
-    if file.is_file():
-        from incremental.config.document import read_file
-
-        document = read_file(str(file))
-        if document.faults:
-            raise error_of(document.faults, "logging")
-        return document.values, show_path(file)
+    folder = Path(str(getattr(config_loader, "conf_source", "")))
+    for file in (folder / "logging.yml", folder / "logging.yaml"):
+        if file.is_file():
+            return _config_in(file)
     try:
         return config_loader["logging"], "the configuration 'logging'"
     except KeyError:
         return {}, ""
+
+
+def _config_in(file: Path) -> tuple[dict[str, Any], str]:
+    from incremental.config.document import read_file
+    from incremental.config.faults import error_of, show_path
+
+    document = read_file(str(file))
+    if document.faults:
+        raise error_of(document.faults, "logging")
+    return document.values, show_path(file)
 
 
 def _restricted(config: Mapping[str, Any], to_files: bool) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,11 +61,23 @@ def opened(
         try:
             context = session.load_context()
             call.out.redactor = context.redactor
-            logs.obey(context.config_loader, context.import_rule, to_files=trace is Trace.RECORD)
+            file = _logging_file(session)
+            rule = context.import_rule if file is None else session.import_rule(file)
+            logs.obey(context.config_loader, rule, to_files=trace is Trace.RECORD, file=file)
         except IncrementalError:
             if needs_config:
                 raise
         yield session
+
+
+def _logging_file(session: Session) -> str | None:
+    """Return the file that the caller of a Kedro project wants logging configured by; None for its own."""
+    file = os.environ.get("KEDRO_LOGGING_CONFIG") if session.project.of_kedro else None
+    if file and not Path(file).is_file():
+        from incremental.errors import ConfigError
+
+        raise ConfigError(f"KEDRO_LOGGING_CONFIG names {file!r}, which is no file; correct it, or unset it")
+    return file or None
 
 
 def claimed(session: Session, locations: Iterable[str]) -> Claim:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.growth import find_excess
+from incremental.config.making import LONGEST, bounded
 from incremental.config.references import ENVIRONMENT, resolve_simply
 from incremental.errors import did_you_mean
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Resolver = Callable[..., Any]
 _NOTHING = object()
-_LONGEST, _MOST_REFERENCES = 10_000, 100  # in one text; the time to read it grows with the square of both
+_MOST_REFERENCES = 100  # in one text; the time to read it grows with the square of that, too
 _RUNTIME = re.compile(r"runtime_params:\s*([^,}\s]+)")
 _MOST = 9  # faults looked for: one more than are shown
 # OmegaConf keeps its resolvers in the class: two loaders must not resolve at one time.
@@ -107,10 +108,10 @@ def types_chosen_by_runtime(layer: Mapping[Any, Any], scope: Scope) -> list[Inte
 def _excessive(layer: Mapping[Any, Any]) -> Iterator[InterpolationFault]:
     """Find texts that OmegaConf's grammar would take minutes to read."""
     for place, text in _interpolated(layer, ()):
-        if len(text) > _LONGEST or text.count("${") > _MOST_REFERENCES:
+        if len(text) > LONGEST or text.count("${") > _MOST_REFERENCES:
             yield InterpolationFault(
                 place,
-                f"a text with '${{' has at most {_LONGEST:,} characters and {_MOST_REFERENCES} references; "
+                f"a text with '${{' has at most {LONGEST:,} characters and {_MOST_REFERENCES} references; "
                 "split it",
             )
 
@@ -221,19 +222,40 @@ def _explain_resolver(name: str, scope: Scope) -> str:
 
 
 @contextmanager
+def bounded_resolvers() -> Iterator[None]:
+    """Keep OmegaConf's own resolvers within bounds while others than we resolve with them."""
+    from omegaconf.resolvers import oc
+
+    with _RESOLVING:
+        own = bounded(oc, lambda text: _refuse(text, []))
+        try:
+            for name, resolver in own.items():
+                _register(name, resolver)
+            yield
+        finally:
+            _restore(own, oc)
+
+
+def _restore(names: Iterable[str], oc: Any) -> None:
+    for name in names:
+        _register(name, getattr(oc, name.removeprefix("oc.")))
+
+
+@contextmanager
 def _resolvers(scope: Scope) -> Iterator[list[str]]:
     """Register the resolvers of ``scope`` while its values are resolved; yields why one of ours refused."""
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
     reasons: list[str] = []
+    own = bounded(oc, lambda text: _refuse(text, reasons))
     ours = {name: each for name, each in scope.custom.items() if not OmegaConf.has_resolver(name)}
     if scope.global_values is not None:
         ours["globals"] = _lookup("globals", scope.global_values, reasons)
         ours["runtime_params"] = _lookup("runtime_params", scope.runtime_params, reasons)
     hide_environment = not scope.environment and ENVIRONMENT not in scope.custom
     try:
-        for name, resolver in ours.items():
+        for name, resolver in (own | ours).items():
             _register(name, resolver)
         if scope.environment:
             _register(ENVIRONMENT, scope.custom.get(ENVIRONMENT, _environment(oc.env, reasons)))
@@ -243,7 +265,7 @@ def _resolvers(scope: Scope) -> Iterator[list[str]]:
     finally:
         for name in ours:
             OmegaConf.clear_resolver(name)
-        _register(ENVIRONMENT, oc.env)
+        _restore((*own, ENVIRONMENT), oc)
 
 
 def _register(name: str, resolver: Resolver) -> None:

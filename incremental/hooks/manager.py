@@ -65,7 +65,7 @@ def tell_error(hooks: pluggy.PluginManager, hook: str, error: Exception, **argum
 
 def kedro_plugins_offered() -> list[str]:
     """Return the names of installed distributions that have hooks for Kedro. None of them is imported."""
-    return sorted({owner for owner, _ in _offered(KEDROS_GROUP)})
+    return sorted({owner for owner, _ in _offered_to_kedro()})
 
 
 class _Manager(pluggy.PluginManager):
@@ -124,8 +124,13 @@ def _offered(group: str) -> list[tuple[str, EntryPoint]]:
     return [(entry.dist.name if entry.dist else entry.name, entry) for entry in entry_points(group=group)]
 
 
+def _offered_to_kedro() -> list[tuple[str, EntryPoint]]:
+    """Return what others offer Kedro; what we do tells our runner of Kedro's session, not of one of ours."""
+    return [each for each in _offered(KEDROS_GROUP) if not each[1].value.startswith("incremental.")]
+
+
 def _load_kedros(manager: pluggy.PluginManager, names: Collection[str]) -> None:
-    offered = _offered(KEDROS_GROUP)
+    offered = _offered_to_kedro()
     there = {_plain(owner) for owner, _ in offered}
     for name in names:
         if _plain(name) not in there:

@@ -1,4 +1,4 @@
-"""Where a run of Kedro's session takes place: project, environment, parameters. It opens no session."""
+"""A run of Kedro's session: where it takes place and what was asked for. It opens no session."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ class HandedContext(Context):
     Args:
         project_path: the project.
         catalog: with the parameters of the run.
+        asked: what the session was asked for, as :func:`asked_of` returns it.
     """
 
-    def __init__(self, project_path: Path, catalog: KedroCatalog) -> None:
-        super().__init__(project_path, None, environment(), package_name())
+    def __init__(self, project_path: Path, catalog: KedroCatalog, asked: Mapping[str, Any]) -> None:
+        env = asked["env"] if "env" in asked else environment()
+        super().__init__(project_path, None, env, package_name(), None, asked.get("runtime_params"))
         self._handed = catalog
 
     @property
@@ -53,13 +55,16 @@ class HandedContext(Context):
         self, save_version: str | None = None, load_versions: Mapping[str, str] | None = None
     ) -> DataCatalog:
         """Return the catalog that Kedro's session has made for the run."""
+        self._handed.load_versions.update(load_versions or {})  # those of a run that is resumed
         return self._handed
 
 
-def project_of() -> Path | None:
+def project_of(asked: Mapping[str, Any]) -> Path | None:
     """Return the root of the project whose session is open, else of the one around the working directory."""
     from kedro.utils import find_kedro_project
 
+    if "project_path" in asked:
+        return Path(asked["project_path"])
     module = sys.modules.get(package_name() or "")
     file = getattr(module, "__file__", None)
     for start in (file, Path.cwd()):

@@ -5,19 +5,21 @@ Nothing here does what they do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from incremental.config import AbstractConfigLoader
+from incremental.config.interpolation import bounded_resolvers
 from incremental.errors import ConfigError, IncrementalError, MissingConfigError, SessionError
 from incremental.kedro.quiet import chatter_ignored
 from incremental.session import BaseSessionStore
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 class WrappedLoader(AbstractConfigLoader):
-    """A configuration loader that the user wrote for Kedro; what it raises comes out as errors of ours."""
+    """A configuration loader that the user wrote for Kedro; what it raises comes out as errors of ours.
+
+    While it reads, OmegaConf's own resolvers keep the bounds that they have with our loader.
+    """
 
     wrapped: ClassVar[type]
 
@@ -29,7 +31,7 @@ class WrappedLoader(AbstractConfigLoader):
         **kwargs: Any,
     ) -> None:
         super().__init__(conf_source, env, runtime_params)
-        with chatter_ignored():
+        with chatter_ignored(), bounded_resolvers():
             self.theirs = self.wrapped(
                 conf_source=conf_source, env=env, runtime_params=runtime_params, **kwargs
             )
@@ -38,7 +40,7 @@ class WrappedLoader(AbstractConfigLoader):
         from kedro.config import MissingConfigException
 
         try:
-            with chatter_ignored():
+            with chatter_ignored(), bounded_resolvers():
                 return self.theirs[key]
         except (MissingConfigException, KeyError) as error:
             raise MissingConfigError(f"{self.wrapped.__qualname__} has no {key!r}: {error}") from error
@@ -50,6 +52,11 @@ class WrappedLoader(AbstractConfigLoader):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.theirs[key] = value
+
+    def files(self, key: str) -> list[str]:
+        """Return all files of a folder of configuration: it does not tell which it reads for a key."""
+        root = Path(self.conf_source)
+        return [str(each) for each in root.rglob("*") if each.is_file() or each.is_symlink()]
 
     def __getattr__(self, name: str) -> Any:
         if name == "theirs":  # while it is being made

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from incremental.io import DataCatalog
+    from incremental.project import ImportRule
 
 
 class WrappedContext(Context):
@@ -52,11 +53,7 @@ class WrappedContext(Context):
     ) -> DataCatalog:
         """Have the user's context make the catalog of a run, and tell the hooks. Raises ConfigError."""
         if self.import_rule is not None:
-            raise ConfigError(
-                f"{show_path(self.import_rule.place)}: this configuration lies outside the project, and "
-                f"{self.wrapped.__qualname__} of settings.py would import whatever it names; "
-                "move it into the project"
-            )
+            self._hand_on_checked(self.import_rule)
         make = getattr(self.theirs, "_get_catalog", None)  # what Kedro's session calls, and users override
         assert make is not None
         versions = dict(load_versions or {})
@@ -67,6 +64,17 @@ class WrappedContext(Context):
             ),
         )
         return KedroCatalog(made, versions)
+
+    def _hand_on_checked(self, rule: ImportRule) -> None:
+        """Let the user's context read no other entries of the catalog than those that were checked."""
+        checked = self._catalog_config
+        self.config_loader["catalog"] = checked
+        if self.config_loader["catalog"] != checked:
+            raise ConfigError(
+                f"{show_path(rule.place)}: this configuration lies outside the project, and "
+                "CONFIG_LOADER_CLASS of settings.py reads it again after it was checked; "
+                "have it return what was set, or move the configuration into the project"
+            )
 
     def _asked(self, what: str, ask: Callable[[], Any]) -> Any:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from incremental.kedro.pipelines import refuse_llm_context
 from incremental.pipeline import Node, Pipeline
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class HandedNode(Node):
 
 
 def handed_over(pipeline: Any) -> Pipeline:
-    """Return the same pipeline made of our nodes."""
+    """Return the same pipeline made of our nodes. Raises NodeError where one of them makes an LLM context."""
+    for node in pipeline.nodes:
+        refuse_llm_context(node)
     return Pipeline([HandedNode(node) for node in pipeline.nodes])
 
 

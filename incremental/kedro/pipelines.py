@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LLM_CONTEXTS = "kedro.pipeline.llm_context"
+
 
 def taken_over(pipeline: Any) -> Any:
     """Return a pipeline of ours with the nodes of one of Kedro's; whatever else it is comes back as it is.
@@ -35,10 +37,11 @@ def taken_over_node(node: kedro.pipeline.Node) -> Node:
     """Return a node of ours that calls the same function on the same datasets.
 
     Raises:
-        NodeError: its class runs it in a way of its own.
+        NodeError: its class runs it in a way of its own, or it makes an LLM context.
     """
     from kedro.pipeline import Node as KedroNode
 
+    refuse_llm_context(node)
     if type(node).run is not KedroNode.run:
         raise NodeError(
             f"node {node.name!r} is of class {type(node).__qualname__!r}, which has a run() of its own; "
@@ -55,6 +58,18 @@ def taken_over_node(node: kedro.pipeline.Node) -> Node:
         confirms=node.confirms,
         namespace=node.namespace,
     )
+
+
+def refuse_llm_context(node: kedro.pipeline.Node) -> None:
+    """Raise a NodeError for a node that makes an LLM context: what it holds can be neither kept nor compared.
+
+    In a pipeline that was given a namespace it is of Kedro's plain class, with the function that it had.
+    """
+    if getattr(node.func, "__module__", None) == _LLM_CONTEXTS:
+        raise NodeError(
+            f"node {node.name!r} makes an LLM context, which is not supported here; "
+            "make model, prompts and tools in the function of the node that uses them"
+        )
 
 
 def _declared(node: kedro.pipeline.Node, what: str) -> Any:

@@ -63,7 +63,7 @@ def plan(
         session = project
     context = session.load_context()
     catalog = KedroCatalog(context.catalog, load_versions)
-    selected = select(handed_over(_filtered(tuple(pipeline_names), selection)))
+    selected = select(handed_over(filtered(tuple(pipeline_names), selection)))
     root = Path(context.project_path)
     ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root)
     try:
@@ -73,18 +73,12 @@ def plan(
     return plan_missing(selected, facts) if only_missing_outputs else plan_all(selected, facts)
 
 
-def _root(project: str | Path | None) -> Path:
-    from kedro.utils import find_kedro_project
+def filtered(names: tuple[str, ...], selection: Mapping[str, Any]) -> Any:
+    """Return the pipeline that Kedro's session would hand to a runner.
 
-    start = Path(project or Path.cwd()).resolve()
-    found = find_kedro_project(start)
-    if found is None:
-        raise SessionError(f"{start} is in no project of Kedro: there is no pyproject.toml with [tool.kedro]")
-    return Path(found)
-
-
-def _filtered(names: tuple[str, ...], selection: Mapping[str, Any]) -> Any:
-    """Return the pipeline that Kedro's session would hand to a runner."""
+    Raises:
+        SessionError: there is no such pipeline.
+    """
     from kedro.framework.project import pipelines
     from kedro.pipeline import Pipeline
 
@@ -98,3 +92,13 @@ def _filtered(names: tuple[str, ...], selection: Mapping[str, Any]) -> Any:
         for key, words in selection.items()
     }
     return whole.filter(**renamed)
+
+
+def _root(project: str | Path | None) -> Path:
+    from kedro.utils import find_kedro_project
+
+    start = Path(project or Path.cwd()).resolve()
+    found = find_kedro_project(start)
+    if found is None:
+        raise SessionError(f"{start} is in no project of Kedro: there is no pyproject.toml with [tool.kedro]")
+    return Path(found)

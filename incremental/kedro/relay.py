@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from incremental.kedro.catalog import KedroCatalog
+    from incremental.pipeline import Pipeline
     from incremental.planner import Plan
 
 _OF_THE_SESSION = frozenset(
@@ -66,11 +67,13 @@ class Relay:
             self._tell(plan)
         self._caller("after_plan_created")(plan=plan, catalog=catalog)
 
-    @property
-    def shows_the_catalog(self) -> bool:
-        """Whether a hook gets the catalog, so that it may look there for what is in memory."""
-        callers = (getattr(self._manager.hook, name) for name in _SHOW_THE_CATALOG if self._manager)
-        return any("catalog" in impl.argnames for caller in callers for impl in caller.get_hookimpls())
+    def keep(self, pipeline: Pipeline) -> None:
+        """Let Kedro's catalog hold what a pipeline makes in memory, where results, and hooks, look for it.
+
+        Kedro's datasets in memory cost a millisecond each: only what somebody may want to see is one.
+        """
+        seen = pipeline.all_outputs() if self._shows_the_catalog() else pipeline.outputs()
+        self._catalog.keep_in_memory(seen)
 
     def plugins(self) -> list[Any]:
         """Return the hooks in the order in which they were registered."""
@@ -91,6 +94,11 @@ class Relay:
         for plugin in state["plugins"]:
             manager.register(plugin)
         Relay.__init__(self, manager, state["catalog"])
+
+    def _shows_the_catalog(self) -> bool:
+        """Whether a hook gets the catalog, so that it may look there for what is in memory."""
+        callers = (getattr(self._manager.hook, name) for name in _SHOW_THE_CATALOG if self._manager)
+        return any("catalog" in impl.argnames for caller in callers for impl in caller.get_hookimpls())
 
     def _caller(self, name: str) -> Callable[..., Any]:
         hook = None if name in _OF_THE_SESSION else getattr(self._manager, "hook", None)

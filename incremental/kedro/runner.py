@@ -13,28 +13,30 @@ from incremental.errors import IncrementalError, NodeRunError, RunError, did_you
 from incremental.events import NodeFinished, RunStarted
 from incremental.kedro.catalog import KedroCatalog
 from incremental.kedro.circumstances import HandedContext, project_of
+from incremental.kedro.execution import HandedExecution, request_of
+from incremental.kedro.listener import asked_of
 from incremental.kedro.nodes import handed_over
 from incremental.kedro.relay import Relay
 from incremental.render.plan import plan_text
 from incremental.render.text import Look
 from incremental.runner import FailurePolicy
-from incremental.session.execution import Execution
-from incremental.session.request import DEFAULT, Request
-from incremental.state import Claims, FileLedger, History, MemoryLedger
+from incremental.state import FileLedger, History, MemoryLedger
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from incremental.events import Event
     from incremental.pipeline import Pipeline
     from incremental.planner import Plan
+    from incremental.session.request import Request
 
 # below Kedro's own, so that whatever a project says of that holds for this
 logger = logging.getLogger("kedro.runner.incremental")
 
 _OF_THE_REQUEST = ("force", "propagate", "resume")
 _OF_THE_POLICY = ("keep_going", "retries", "backoff", "timeout")
-_OPTIONS = (*_OF_THE_REQUEST, *_OF_THE_POLICY, "wait")
+_OPTIONS = (*_OF_THE_REQUEST, *_OF_THE_POLICY, "wait", "durability")
+_DURABILITIES = ("power", "process")
 
 
 class _Progress:
@@ -74,7 +76,8 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         max_workers: how many nodes at once; more than one without ``runner`` means processes.
         options: ``force`` (nodes to run whatever is there, with blanks between them), ``propagate``,
             ``resume``, ``wait`` as the arguments of our ``Session.run``; ``keep_going``, ``retries``,
-            ``backoff``, ``timeout`` as those of ``FailurePolicy``.
+            ``backoff``, ``timeout`` as those of ``FailurePolicy``; ``durability``: ``power``, so that what
+            is saved survives a power cut, or ``process``, which spares waiting for the disk.
 
     Raises:
         RefusedRunError: an argument that there is not, or that cannot be.
@@ -96,6 +99,10 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                     f"there are {', '.join(known)}"
                 )
         self._options = options
+        durability = options.get("durability", "power")
+        if durability not in _DURABILITIES:
+            raise RefusedRunError(f"durability is {durability!r}; it can be 'power' or 'process'")
+        self._is_durable = durability == "power"
         try:
             name = runner or ("sequential" if max_workers in (None, 1) else "processes")
             self._runner = runner_of(name, is_async, max_workers)
@@ -122,16 +129,19 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
             Exception: whatever the first node that failed has raised.
         """
         handed = KedroCatalog(catalog)
+        handed.durable = self._is_durable
         relay = Relay(hook_manager, handed, _tell_plan)
-        root = project_of()
+        asked = asked_of(run_id)
+        root = project_of(asked)
         try:
             ours = handed_over(pipeline)
-            # Kedro's datasets in memory cost a millisecond each: only where somebody may want to see them
-            handed.keep_in_memory(ours.all_outputs() if relay.shows_the_catalog else ours.outputs())
             if root is None:
+                relay.keep(ours)
                 handed.ledger = self._ledger
                 return self._runner.run(ours, handed, relay, run_id, only_missing_outputs)
-            return self._run_in(root, ours, handed, relay, run_id, only_missing_outputs)
+            context = HandedContext(root, handed, asked)
+            request = self._request(asked, only_missing_outputs)
+            return self._run_in(context, ours, request, relay, run_id)
         except NodeRunError as error:
             self._advise(error, only_missing_outputs)
             if isinstance(error.__cause__, Exception):
@@ -140,16 +150,16 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
         except IncrementalError as error:
             raise RefusedRunError(str(error)) from error
 
+    def _request(self, asked: Mapping[str, Any], only_missing_outputs: bool) -> Request:
+        options = {key: self._options[key] for key in _OF_THE_REQUEST if key in self._options}
+        options["force"] = str(options.get("force", "")).split()
+        return request_of(asked, only_missing_outputs=only_missing_outputs, **options)
+
     def _run_in(
-        self,
-        root: Path,
-        pipeline: Pipeline,
-        catalog: KedroCatalog,
-        relay: Relay,
-        run_id: str | None,
-        only_missing_outputs: bool,
+        self, context: HandedContext, pipeline: Pipeline, request: Request, relay: Relay, run_id: str | None
     ) -> dict[str, Any]:
-        ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root)
+        root = context.project_path
+        ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=self._is_durable)
         try:
             history = History(ledger)
 
@@ -157,12 +167,7 @@ class IncrementalRunner(RunnerOfKedro):  # type: ignore[misc]  # Kedro is not th
                 name = history.claim(run_id)
                 return name, name
 
-            execution = Execution(
-                HandedContext(root, catalog), {DEFAULT: pipeline}, ledger, history, Claims(root), relay
-            )
-            asked = {key: self._options[key] for key in _OF_THE_REQUEST if key in self._options}
-            asked["force"] = str(asked.get("force", "")).split()
-            request = Request.of(only_missing_outputs=only_missing_outputs, **asked)
+            execution = HandedExecution(pipeline, request, context, ledger, relay)
             result = execution.run(
                 request, self._runner, begin, (_Progress(),), wait=bool(self._options.get("wait"))
             )

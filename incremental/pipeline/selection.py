@@ -87,12 +87,14 @@ def select(whole: Pipeline, selection: Selection | None = None, forced: Iterable
     Raises ``SelectionError``: words that are not in the pipeline (all of them at once), no node left, a
     forced node that is not among those selected.
     """
+    by_selector = {} if selection is None else selection.by_selector()
     selection = selection or Selection()
-    by_selector = selection.by_selector()
     forced_names = words(forced)
-    filters.check_known(whole.topology, {**by_selector, "force": forced_names})
-    left = whole.filter(**by_selector) if by_selector else whole
-    _check_forced(forced_names, left)
+    left = whole
+    if by_selector or forced_names:
+        filters.check_known(whole.topology, {**by_selector, "force": forced_names})
+        left = whole.filter(**by_selector) if by_selector else whole
+        _check_forced(forced_names, left)
     return Selected(left, whole, _requested(left, whole, selection), frozenset(forced_names), selection)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.faults import show_path
-from incremental.errors import PipelineError, ProjectError
+from incremental.errors import IncrementalError, PipelineError, ProjectError
 from incremental.project import modules
 from incremental.project.modules import no_bytecode, users_errors
 
@@ -26,12 +28,25 @@ if TYPE_CHECKING:
 DEFAULT = "__default__"
 # The project whose register_pipelines() is running: find_pipelines() inside it means that one.
 _registering: ContextVar[Project | None] = ContextVar("registering", default=None)
+_searching: ContextVar[Search | None] = ContextVar("searching", default=None)
+
+
+@dataclass(slots=True)
+class Search:
+    """The one pipeline that is wanted while ``register_pipelines()`` runs, and what became of that."""
+
+    name: str
+    has_narrowed: bool = False
+    """Whether less may have been registered because of it."""
+    found: Any = None
+    """The very pipeline that its ``create_pipeline()`` made."""
 
 
 class PipelineRegistry(Mapping[str, "Pipeline"]):
     """Pipelines by name; the user's modules are imported when the first one is asked for, once.
 
-    ``__default__`` is the sum of all when the project registers none under that name.
+    ``__default__`` is the sum of all when the project registers none under that name. Where
+    ``find_pipelines()`` makes a pipeline, asking for its name imports no others.
     """
 
     def __init__(self, project: Project, leave_no_trace: bool = False) -> None:
@@ -40,8 +55,15 @@ class PipelineRegistry(Mapping[str, "Pipeline"]):
         self._lock = threading.RLock()
         self._loading = False
         self._pipelines: dict[str, Pipeline] | None = None
+        self._alone: dict[str, Pipeline] = {}
 
     def __getitem__(self, name: str) -> Pipeline:
+        with self._lock:
+            if self._pipelines is None and name != DEFAULT and not self._loading:
+                if name not in self._alone:
+                    self._load_alone(name)
+                if name in self._alone:
+                    return self._alone[name]
         return self._load()[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -62,17 +84,46 @@ class PipelineRegistry(Mapping[str, "Pipeline"]):
                         "the pipelines are asked for while register_pipelines() makes them; "
                         "use the values it works with"
                     )
-                self._loading = True
-                token = _registering.set(self._project)
-                try:
-                    with no_bytecode(self._leave_no_trace):
-                        self._pipelines = _with_default(self._made())
-                finally:
-                    _registering.reset(token)
-                    self._loading = False
+                with self._registering_now():
+                    self._pipelines = _with_default(self._made())
             return self._pipelines
 
-    def _made(self) -> dict[str, Pipeline]:
+    def _load_alone(self, name: str) -> None:
+        """Register with this pipeline in search, and keep it if it is what all together would have brought.
+
+        That is so if it is registered as it was made. What is wrong otherwise is for all together to tell.
+        """
+        search = Search(name)
+        with warnings.catch_warnings(record=True) as told:
+            try:
+                with self._registering_now(search):
+                    made = self._made(search)
+            except IncrementalError:
+                if not search.has_narrowed:
+                    raise
+                return
+        if not search.has_narrowed:
+            self._pipelines = _with_default(made)
+        elif search.found is not None and made.get(name) is search.found:
+            self._alone[name] = made[name]
+        else:
+            return
+        for each in told:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+    @contextmanager
+    def _registering_now(self, search: Search | None = None) -> Iterator[None]:
+        self._loading = True
+        tokens = _registering.set(self._project), _searching.set(search)
+        try:
+            with no_bytecode(self._leave_no_trace):
+                yield
+        finally:
+            _registering.reset(tokens[0])
+            _searching.reset(tokens[1])
+            self._loading = False
+
+    def _made(self, search: Search | None = None) -> dict[str, Pipeline]:
         """Return what ``register_pipelines()`` makes; a subclass may take over what another library made."""
         return register(self._project)
 
@@ -86,6 +137,9 @@ def find_pipelines_of(
     """
     from incremental.pipeline import Pipeline
 
+    search = _searching.get() if wanted is None else None
+    if search is not None:
+        search.has_narrowed, wanted = True, [search.name]
     names = None if wanted is None or DEFAULT in (wanted := list(wanted)) else set(wanted)
     found: dict[str, Pipeline] = {}
     package = project.package_name
@@ -101,6 +155,9 @@ def find_pipelines_of(
             made = _create(f"{package}.pipelines.{name}", project, raise_errors)
             if made is not None:
                 found[name] = made
+    if search is not None:
+        search.found = found.get(search.name)
+        found = {DEFAULT: Pipeline([]), **found}  # so that a sum of all is another one
     return found
 
 

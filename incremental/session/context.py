@@ -51,6 +51,9 @@ class Context:
     durable = True
     """Whether saves survive a power cut."""
 
+    tells_datasets = False
+    """Whether hooks are told of the datasets of results, as Kedro's are, and not of their values."""
+
     import_rule: ImportRule | None = None
     """What the configuration may have imported; None for what the project's own may, anything."""
 

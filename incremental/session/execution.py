@@ -139,7 +139,7 @@ class Execution:
                 raise
             self._tell_failure(error, **told)
             raise
-        self._call("after_pipeline_run", run_result=result, **told)
+        self._tell_success(result, **told)
         return result
 
     def select(self, request: Request) -> Selected:
@@ -290,6 +290,12 @@ class Execution:
     def _call(self, hook: str, **arguments: Any) -> None:
         if self._hooks is not None:
             getattr(self._hooks.hook, hook)(**arguments)
+
+    def _tell_success(self, result: RunResult, **arguments: Any) -> None:
+        if self._hooks is not None:
+            names = result if self._context.tells_datasets else ()
+            datasets = {name: result.dataset(name) for name in names}
+            self._call("after_pipeline_run", run_result=datasets or result, **arguments)
 
     def _tell_failure(self, error: Exception, **arguments: Any) -> None:
         if self._hooks is not None:

@@ -169,8 +169,8 @@ def _is_makeable(kind: Any) -> bool:
 
 
 def _is_model(kind: type) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and issubclass(kind, pydantic.BaseModel)
+    models = sys.modules.get("pydantic.main")  # the package alone would load it, which takes half a plan
+    return models is not None and issubclass(kind, models.BaseModel)
 
 
 def _made(raw: Any, kind: Any) -> Any:

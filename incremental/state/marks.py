@@ -31,25 +31,19 @@ def apply_marks(
         digests: what is in those of them that were read, by dataset.
     """
     outputs_by_node = [tuple(names) for names in written]
+    if not (marks.generations or marks.records or marks.begun or marks.outdated):
+        return dataclasses.replace(facts, unproven=_unproven(facts, {}, outputs_by_node))
     begun = _begun(facts, marks)
     parted = {name: State.INCOMPLETE for name in _parted(facts, marks, outputs_by_node) if name not in begun}
     incomplete = begun | parted
     if incomplete:
         facts = dataclasses.replace(facts, states={**facts.states, **incomplete})
-    states, locations, known = facts.states, facts.locations, marks.generations
     changed, touched = _differing(facts, marks, stamps or {}, digests or {})
     return dataclasses.replace(
         facts,
         outdated=_outdated_names(facts, marks, outputs_by_node),
         parted=frozenset(parted),
-        unproven=frozenset(
-            [
-                name
-                for names in outputs_by_node
-                for name in names
-                if states.get(name) is State.PRESENT and locations.get(name) not in known
-            ]
-        ),
+        unproven=_unproven(facts, marks.generations, outputs_by_node),
         changed=changed,
         touched=touched,
     )
@@ -72,6 +66,20 @@ def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> Iterator[tuple[
 def is_moved(record: Record, found: os.stat_result) -> bool:
     """Whether a file of the recorded size has other times or is another one: its content may be the same."""
     return found.st_size == record.size and not record.fits(found)
+
+
+def _unproven(
+    facts: Facts, known: Mapping[str, str], outputs_by_node: Iterable[tuple[str, ...]]
+) -> frozenset[str]:
+    states, locations = facts.states, facts.locations
+    return frozenset(
+        [
+            name
+            for names in outputs_by_node
+            for name in names
+            if states.get(name) is State.PRESENT and locations.get(name) not in known
+        ]
+    )
 
 
 def _begun(facts: Facts, marks: Marks) -> dict[str, State]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from incremental.config import ConfigError, OmegaConfigLoader
 from incremental.config.interpolation import Scope, resolve, resolve_by_omegaconf
@@ -203,6 +204,72 @@ def test_references_that_double_forty_times_are_refused_at_once(name):
     assert values == {}
     assert "repeat more than is sensible" in problems[0].text
     assert time.process_time() - begin < 20  # doubling forty times takes weeks
+
+
+def _put_together(link: str) -> dict[str, object]:
+    """Return references of which no text is one: a dollar sign comes from elsewhere."""
+    bomb: dict[str, object] = {"d": "$", "a0": "x"}
+    for place in range(1, 6):
+        bomb[f"v{place}"] = ",".join([f"${{d}}{{a{place - 1}}}"] * 40)
+        bomb[f"a{place}"] = link.replace("@", f"v{place}")
+    return bomb
+
+
+@pytest.mark.parametrize(
+    ("resolver", "layer"),
+    [
+        ("oc.decode", _put_together("${oc.decode:'[${@}]'}")),
+        ("oc.create", _put_together("${oc.create:'{x: [\"${@}\"]}'}")),
+        ("oc.create", {"d": "$", "a0": "x", "a1": "${oc.create:['${d}{a0}', {k: '${d}{a0}'}]}"}),
+        ("oc.decode", {"a0": "x", "a1": r"${oc.decode:'[$\{a0\}]'}"}),
+    ],
+)
+def test_references_that_are_put_together_inside_a_resolver_are_not_followed(resolver, layer):
+    begin = time.process_time()
+    values, problems = resolve([layer], SCOPE)
+    assert values == {}
+    assert problems[0].text == (
+        f"'${{{resolver}:...}}' follows no references that are put together; write them out"
+    )
+    assert time.process_time() - begin < 20  # the first would be 100 million values
+
+
+def test_a_long_text_is_not_read_as_values():
+    long = Scope({"long": "[" + "1," * 5000 + "1]"}, {})
+    _, problems = resolve([{"a": "${oc.decode:${runtime_params:long}}"}], long)
+    assert problems[0].text == "'${oc.decode:...}' reads at most 10,000 characters; write the values out"
+
+
+def test_aliases_that_double_inside_a_resolver_are_refused():
+    doubling = "; ".join(["a: &a [x, x]", *(f"{b}: &{b} [*{a}, *{a}]" for a, b in zip("abcdefghijklmnopqrst", "bcdefghijklmnopqrstu", strict=True))])  # fmt: skip
+    assert resolve([{"a": "${oc.create:'{" + doubling.replace(";", ",") + "}'}"}], SCOPE)[1]
+
+
+def test_a_resolver_imports_nothing(monkeypatch):
+    pytest.importorskip("omegaconf", "2.4", reason="has oc.coerce")
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    _, problems = resolve([{"a": "${oc.coerce:this.Evil,'5'}"}], SCOPE)
+    assert problems[0].text == (
+        "'${oc.coerce:...}' makes no 'this.Evil': configuration imports nothing but datasets"
+    )
+    assert "this" not in sys.modules
+
+
+def test_resolvers_within_bounds_make_what_omegaconf_makes():
+    layer = {
+        "port": "80",
+        "a": "${oc.decode:${port}}",
+        "b": "${oc.decode:'[1, ${port}, ${port}]'}",
+        "c": "${oc.create:'{x: [${port}]}'}",
+        "d": "${oc.create:{x: ${port}}}",
+        "e": {"copy": "${oc.create:${b}}"},
+        "f": "${oc.decode:null}",
+    }
+    values, problems = resolve([layer], SCOPE)
+    assert problems == []
+    assert values == OmegaConf.to_container(OmegaConf.create(layer), resolve=True)
+    theirs = OmegaConf.create({"d": "$", "x": 1, "a": "${oc.decode:'[${d}{x}]'}"})
+    assert theirs.a == [1]  # outside of ours all is as ever
 
 
 def test_a_bomb_over_two_files_that_meet_is_refused():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import pytest
 
 pytest.importorskip("kedro_datasets", reason="asks classes of kedro-datasets, which is not installed")
 
+from incremental.errors import DatasetError
 from incremental.io import DataCatalog, survey
 from incremental.io.catalog.capabilities import location_of
 from incremental.io.catalog.layouts import FILES, OF_KEDRO_DATASETS
 from incremental.io.catalog.markers import mark
+from incremental.io.catalog.signatures import signature_of
+from incremental.io.catalog.types import PACKAGES_OF_KEDRO
 from incremental.planner.facts import State
 
 
@@ -75,3 +80,55 @@ def test_law_the_survey_answers_from_the_entry_what_the_dataset_itself_answers(
         assert facts.locations[name] == location_of(built[name])
         state = State.PRESENT if built.exists(name) else State.ABSENT
         assert facts.states[name] in (state, State.INCOMPLETE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_law_what_the_source_tells_of_arguments_is_what_the_class_takes(kind: str) -> None:
+    group, _, name = kind.rpartition(".")
+    package = importlib.import_module("kedro_datasets")
+    taken = inspect.signature(getattr(importlib.import_module(f"kedro_datasets.{group}"), name)).parameters
+    told = signature_of(package.__path__[0], kind)
+    assert told is not None
+    assert told.known == set(taken)
+    assert told.required == {word for word, each in taken.items() if each.default is each.empty}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "fault"),
+    [
+        ("pandas.CSVDataset", {"load_arg": {}}, "'load_arg' is no argument; did you mean 'load_args'?"),
+        ("text.TextDataset", {"mode": "w", "encoding": "x"}, "'mode' is no argument; 'encoding' is no argument"),
+        ("pandas.HDFDataset", {"format": "x"}, "'format' is no argument"),
+        ("plotly.PlotlyDataset", {"plotly_arg": {}}, "'plotly_arg' is no argument; did you mean 'plotly_args' or 'load_args'?"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_argument_is_told_by_a_plan_which_imports_nothing(
+    tmp_path: Path, kind: str, arguments: dict[str, Any], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"kedro_datasets.{kind.rpartition('.')[0]}"
+    for name in [name for name in sys.modules if name.startswith(group)]:
+        monkeypatch.delitem(sys.modules, name)
+    catalog = DataCatalog.from_config({"x": {"type": kind, "filepath": str(tmp_path / "x"), **arguments}},
+                                      packages=PACKAGES_OF_KEDRO)  # fmt: skip
+    with pytest.raises(DatasetError) as caught:
+        survey(catalog, ["x"])
+    assert str(caught.value) == f"dataset 'x' of type {kind!r}: {fault}"
+    assert not [name for name in sys.modules if name.startswith(group)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class X(Y):\n    pass\n\n\nclass Z:\n    def __init__(self, a):\n        pass\n",  # it inherits
+        "class X(Y):\n    def __init__(self, a, **more):\n        pass\n",
+        "class X(Y):\n    __init__ = made_elsewhere\n",
+    ],
+)
+def test_of_a_class_whose_source_does_not_tell_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g/__init__.py").write_text("    from .module import X\n")
+    assert signature_of(str(tmp_path), "g.X") is None  # there is no such file
+    signature_of.cache_clear()
+    (tmp_path / "g/module.py").write_text(text)
+    assert signature_of(str(tmp_path), "g.X") is None
+    assert signature_of(str(tmp_path), "h.X") is None

@@ -186,6 +186,7 @@ def test_hooks_of_a_plug_in_are_called_where_settings_name_it(
     import sys
 
     assert plugin in kedro_plugins_offered()
+    assert "incremental-engine" not in kedro_plugins_offered()  # what we offer is for sessions of Kedro's
     assert ours(raw, "run", "--nodes", "preprocess_companies_node").code == 0
     assert "kedro_counting" not in sys.modules
     settings = raw.path / "src/spaceflights/settings.py"

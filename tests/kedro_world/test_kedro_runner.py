@@ -16,7 +16,7 @@ pytest.importorskip("kedro_datasets", reason="compares with Kedro")
 import kedro.framework.project
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline, llm_context_node, node
 from kedro.runner import AbstractRunner, SequentialRunner, ThreadRunner
 from kedro_small import listener, manager_with, text_dataset
 
@@ -216,6 +216,17 @@ def test_an_input_that_is_nowhere_is_refused_before_anything_runs(project: Path)
     assert not (project / "loud.txt").exists()
 
 
+def test_an_llm_context_is_refused_before_anything_runs(project: Path) -> None:
+    pipeline = Pipeline([
+        node(shout, "raw", "loud", name="shout"),
+        llm_context_node(outputs="context", llm="loud", prompts=["raw"], name="talk"),
+    ])  # fmt: skip
+    catalog = DataCatalog({"raw": MemoryDataset("a"), "loud": text_dataset(project / "loud.txt")})
+    with pytest.raises(IncrementalError, match="node 'talk' makes an LLM context, which is not supported"):
+        IncrementalRunner().run(pipeline, catalog)
+    assert [path.name for path in project.iterdir()] == ["pyproject.toml"]
+
+
 def test_only_what_is_missing_runs_and_all_results_are_there(project: Path) -> None:
     made, hooks = catalog(project), listener()
     IncrementalRunner().run(pipeline(), made)
@@ -368,6 +379,7 @@ def test_credentials_reach_no_record(project: Path) -> None:
         ({"runer": "threads"}, "'runer' is unknown; did you mean 'runner'"),
         ({"runner": "treads"}, "no runner 'treads'; did you mean 'threads'"),
         ({"max_workers": 0}, "max_workers is 0"),
+        ({"durability": "proces"}, "durability is 'proces'; it can be 'power' or 'process'"),
     ],
 )
 def test_a_wrong_runner_parameter_is_refused_with_the_nearest_right_one(
@@ -375,6 +387,23 @@ def test_a_wrong_runner_parameter_is_refused_with_the_nearest_right_one(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         IncrementalRunner(**params)
+
+
+def test_what_need_only_outlive_the_process_does_not_wait_for_the_disk(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    pipeline = Pipeline([node(shout, "raw", "loud", name="shout")])
+    counts = []
+    for durability in ("process", "process", "power"):
+        synced.clear()  # the first run makes the folder of the ledger, which waits
+        made = DataCatalog({"raw": MemoryDataset("a"), "loud": text_dataset(project / "loud.txt")})
+        result = IncrementalRunner(durability=durability).run(pipeline, made)
+        assert result["loud"].load() == "A"
+        assert not list(project.glob(".*begun"))
+        counts.append(len(synced))
+    assert counts[1] == 0 < counts[2]
 
 
 def test_nodes_run_in_processes_with_their_hooks(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from kedro_small import write_project
 import incremental.kedro
 from incremental.errors import IncrementalError, SessionError
 from incremental.kedro import IncrementalRunner
+from incremental.kedro.listener import asked_of, listener
+from incremental.state import FileLedger, History
 
 CATALOG = """
     raw: {type: text.TextDataset, filepath: data/raw.txt}
@@ -183,18 +186,56 @@ def test_a_run_elsewhere_keeps_its_ledger_in_the_project(
     assert (tmp_path / ".incremental" / "ledger.sqlite").exists()
 
 
-def test_the_environment_is_noted_where_it_can_be_known(small: str, tmp_path: Path, monkeypatch: Any) -> None:
-    from incremental.state import FileLedger, History
+def noted(folder: Path) -> Any:
+    """Return the record of the last run."""
+    ledger = FileLedger(folder / ".incremental" / "ledger.sqlite", folder)
+    found = History(ledger).runs()[0]
+    ledger.close()
+    return found
 
+
+@pytest.fixture
+def prod(small: str, tmp_path: Path) -> None:
+    """An environment of the small project."""
     (tmp_path / "conf" / "prod").mkdir()
     (tmp_path / "conf" / "prod" / "parameters.yml").write_text("word: pepper\n")
+
+
+@pytest.fixture
+def listening() -> None:
+    """Skip where the metadata of this installation are older than the entry point that they ought to have."""
+    declared = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert '"kedro.hooks"' in declared
+    offered = entry_points(group="kedro.hooks", name="incremental")
+    if not offered:
+        pytest.skip("installed before the package had hooks for Kedro: pip install -e . --no-deps")
+
+
+def test_the_environment_of_a_session_is_noted(prod: None, listening: None, tmp_path: Path) -> None:
+    with KedroSession.create(tmp_path, save_on_close=False, env="prod") as session:
+        assert incremental.kedro.plan(session).is_valid
+        assert session.run(runner=IncrementalRunner())["long"].load() == "SEApepper"
+    assert noted(tmp_path).request["env"] == "prod"
+    assert noted(tmp_path).details["parameters"] == {"word": "pepper"}
+    run()
+    assert noted(tmp_path).request["env"] is None
+
+
+def test_what_one_session_was_asked_for_is_no_other_ones(listening: None) -> None:
+    listener.before_pipeline_run({"run_id": "one", "env": "prod"})
+    assert asked_of("one") == {"run_id": "one", "env": "prod"}
+    assert asked_of("two") == asked_of(None) == {}
+
+
+def test_without_our_hooks_the_environment_is_that_of_the_variable(
+    prod: None, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(
+        kedro.framework.project.settings, "DISABLE_HOOKS_FOR_PLUGINS", ("incremental-engine",)
+    )
     monkeypatch.setenv("KEDRO_ENV", "prod")
     run()
-    ledger = FileLedger(tmp_path / ".incremental" / "ledger.sqlite", tmp_path)
-    noted = History(ledger).runs()[0]
-    ledger.close()
-    assert noted.request["env"] == "prod"
-    assert noted.details["parameters"] == {"word": "pepper"}
+    assert noted(tmp_path).request["env"] == "prod"
 
 
 @pytest.fixture
@@ -226,6 +267,76 @@ def test_the_whole_project_unchanged_makes_what_kedro_makes(
     made = all_files(raw.data("."))
     in_session(raw, only_missing_outputs=True)
     assert all_files(raw.data(".")) == made
+
+
+PARTS = """
+    whole = Pipeline([
+        node(shout, 'raw', 'loud', name='shout'),
+        node(twice, ['loud', 'params:word'], 'long', name='twice', tags='part'),
+        node(shout, 'raw', 'other', name='more'),
+    ])
+    return {'__default__': whole.only_nodes('shout', 'twice'), 'some': whole.only_nodes('twice', 'more')}
+"""
+
+
+@pytest.fixture
+def failed(small: str, listening: None, tmp_path: Path) -> Any:
+    """Run parts of the small project, whose second pipeline has a node more, such that ``twice`` fails."""
+    registry = tmp_path / "src" / small / "pipeline_registry.py"
+    head, *_ = registry.read_text().partition("    return")
+    registry.write_text(head + PARTS.lstrip("\n"))
+    catalog = tmp_path / "conf/base/catalog.yml"
+    catalog.write_text(catalog.read_text() + "other: {type: text.TextDataset, filepath: data/other.txt}\n")
+    bootstrap_project(tmp_path)
+    run(node_names=["shout"])
+
+    def fail(**arguments: Any) -> None:
+        Path("broken").touch()
+        with pytest.raises(LookupError):
+            run(**arguments)
+        Path("broken").unlink()
+
+    return fail
+
+
+def test_what_a_part_of_a_pipeline_owes_is_resumed_alone(failed: Any, tmp_path: Path) -> None:
+    failed(tags=["part"])
+    Path("data/loud.txt").unlink()  # of a node that the run was not of
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        with pytest.raises(IncrementalError, match="'loud', read by 'twice', does not exist"):
+            session.run(runner=IncrementalRunner(resume=True))
+    Path("data/loud.txt").write_text("SEA")
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        assert list(session.run(runner=IncrementalRunner(resume=True))) == ["long"]
+
+
+def test_our_command_resumes_a_run_of_kedros_session(
+    small: str, failed: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from incremental.cli.main import invoke
+
+    failed(pipeline_names=["some"], node_names=["twice", "more"])
+    Path("data/other.txt").unlink(missing_ok=True)
+    heard(small)
+    capsys.readouterr()
+    assert invoke(["run", "--resume", "-q"]) == 0, capsys.readouterr().err
+    assert Path("data/other.txt").read_text() == "SEA"
+    assert noted(tmp_path).request["pipeline_names"] == []
+    assert noted(tmp_path).planned == 2
+    told = {"long": "SEAsalt", "other": "SEA"}  # the hook loads the datasets that Kedro would hand it
+    assert heard(small)[-1] == ("after_pipeline_run", told)
+
+
+def test_a_run_of_more_than_is_handed_over_is_not_resumed_in_part(failed: Any, tmp_path: Path) -> None:
+    failed(pipeline_names=["some"], from_nodes=["twice", "more"])
+    with KedroSession.create(tmp_path, save_on_close=False) as session:
+        with pytest.raises(IncrementalError) as caught:
+            session.run(runner=IncrementalRunner(resume=True))
+    assert str(caught.value) == (
+        "the run to resume was of nodes that this one has not, such as 'more'; "
+        "name with kedro run what it was of: --pipelines=some --from-nodes=twice,more\n"
+        "or let incremental run --resume find that out"
+    )
 
 
 KILLED = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from kedro.io import DataCatalog as KedroCatalog
 from kedro.pipeline import Node as KedroNode
 from kedro.pipeline import Pipeline as KedroPipeline
 from kedro.pipeline import node as kedro_node
+from kedro.pipeline.llm_context import llm_context_node
 from kedro.pipeline.preview_contract import TextPreview
 
 from incremental.config import OmegaConfigLoader as OurLoader
@@ -98,6 +100,23 @@ def test_a_node_that_runs_in_a_way_of_its_own_is_refused() -> None:
 
     with pytest.raises(NodeError, match=r"Loud', which has a run\(\) of its own; put what it does into"):
         taken_over_node(Loud(identity, "a", "b", name="n"))
+
+
+LLM_CONTEXT = (
+    "node '{}' makes an LLM context, which is not supported here; "
+    "make model, prompts and tools in the function of the node that uses them"
+)
+
+
+@pytest.mark.parametrize("namespace", [None, "chat"])
+def test_a_node_that_makes_an_llm_context_is_refused(namespace: str | None) -> None:
+    theirs = KedroPipeline(
+        [llm_context_node(outputs="context", llm="model", prompts=["prompt"], name="talk")],
+        namespace=namespace,
+    )
+    with pytest.raises(NodeError) as caught:
+        taken_over(theirs)
+    assert str(caught.value) == LLM_CONTEXT.format("chat.talk" if namespace else "talk")
 
 
 def test_a_preview_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -214,12 +233,62 @@ def test_what_a_context_of_the_users_raises_is_told_without_secrets(raw: Any, ou
     assert (said.code, said.err) == (2, "error: Context cannot make the catalog: RuntimeError: lost ***\n")
 
 
-def test_configuration_from_outside_is_not_given_to_a_context_of_the_users(raw: Any, ours: Any) -> None:
-    (raw.path / "conf").rename(raw.path.parent / "elsewhere")
-    with_context(raw, CLASSES)
-    said = ours(raw, "plan", "--dry-run", "--conf-source", str(raw.path.parent / "elsewhere"))
+def outside(project: Any, classes: str) -> tuple[str, str]:
+    """Move the configuration out of a project with a context of the user's; return the option for it."""
+    folder = project.path.parent / "elsewhere"
+    (project.path / "conf").rename(folder)
+    with_context(project, classes)
+    return "--conf-source", str(folder)
+
+
+def test_configuration_from_outside_is_given_to_a_context_of_the_users(raw: Any, ours: Any) -> None:
+    option = outside(raw, CLASSES)
+    node = ("--nodes", "preprocess_companies_node")
+    said = ours(raw, "run", *node, *option)
+    assert said.code == 0, said.err
+    assert raw.data("02_intermediate/preprocessed_companies.pq").exists()
+    assert (raw.path / "proof").read_text() == "Context"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("{type: imported_from_outside.Dataset}", "dataset 'extra': type 'imported_from_outside.Dataset' is not"),
+        ("{type: text.TextDataset, filepath: x, extra: '${oc.coerce:imported_from_outside.Enum,1}'}",
+         "makes no 'imported_from_outside.Enum': configuration imports nothing but datasets"),
+    ],
+)  # fmt: skip
+def test_a_context_of_the_users_imports_nothing_that_is_not_allowed(
+    raw: Any, ours: Any, entry: str, told: str
+) -> None:
+    (raw.path / "src/imported_from_outside.py").write_text("from enum import Enum\nDataset = 1\n")
+    option = outside(raw, CLASSES)
+    (raw.path.parent / "elsewhere/base/catalog_extra.yml").write_text(f"extra: {entry}\n")
+    said = ours(raw, "plan", "--dry-run", *option)
     assert said.code == 2
-    assert "this configuration lies outside the project, and Context of settings.py would import" in said.err
+    assert told in said.err
+    assert "imported_from_outside" not in sys.modules
+
+
+def test_links_out_of_configuration_from_outside_are_refused(raw: Any, ours: Any) -> None:
+    option = outside(raw, CLASSES)
+    (raw.path.parent / "secret.yml").write_text("mine: {type: MemoryDataset}\n")
+    (raw.path.parent / "elsewhere/base/catalog_extra.yml").symlink_to(raw.path.parent / "secret.yml")
+    said = ours(raw, "plan", "--dry-run", *option)
+    assert said.code == 2
+    assert "a link brings it in from outside" in said.err
+
+
+def test_a_loader_that_reads_again_what_was_checked_is_refused(raw: Any, ours: Any) -> None:
+    classes = CLASSES.replace("return super().__getitem__(key)", "self.data.pop(key, None)\n        return super().__getitem__(key)")  # fmt: skip
+    option = outside(raw, classes)
+    settings = raw.path / "src/spaceflights/settings.py"
+    settings.write_text(
+        f"{settings.read_text()}from spaceflights.classes import Loader as CONFIG_LOADER_CLASS\n"
+    )
+    said = ours(raw, "plan", "--dry-run", *option)
+    assert said.code == 2
+    assert "CONFIG_LOADER_CLASS of settings.py reads it again after it was checked" in said.err
 
 
 @pytest.mark.parametrize(

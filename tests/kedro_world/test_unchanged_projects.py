@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,18 @@ def test_a_broken_module_that_find_pipelines_tells_of_shows_its_cause(raw: Kedro
     assert "reporting/nodes.py:5" in said.err
 
 
+@pytest.mark.parametrize("change", ["pass", 'pipelines["reporting"] = sum(pipelines.values(), Pipeline([]))'])
+def test_asking_for_one_pipeline_imports_no_other_unless_it_takes_them(
+    by_kedro: KedroProject, ours: Any, change: str
+) -> None:
+    by_kedro.replace(REGISTRY, '    pipelines["__default__"]', f'    {change}\n    pipelines["__default__"]')
+    said = ours(by_kedro, "plan", "--dry-run", "--pipeline", "reporting", "--json")
+    assert said.code == 0, said.err
+    alone = change == "pass"
+    assert len(json.loads(said.out)["steps"]) == (3 if alone else 9)
+    assert ("spaceflights.pipelines.data_science" not in sys.modules) is alone
+
+
 def test_a_failing_node_is_told_as_ever_and_the_same_command_resumes(raw: KedroProject, ours: Any) -> None:
     nodes = "src/spaceflights/pipelines/data_processing/nodes.py"
     node = ("--nodes", "preprocess_companies_node")
@@ -271,4 +284,38 @@ def test_without_kedro_the_error_says_what_to_do(raw: KedroProject) -> None:
     assert said.stderr == (
         "error: 'pyproject.toml' describes a Kedro project, and 'kedro' cannot be imported; install it, or port "
         "the project: import 'incremental' in place of 'kedro', and call the table [tool.incremental]\n"
+    )
+
+
+# -- logging
+
+LOUD = """
+version: 1
+formatters: {named: {format: "MINE %(message)s"}}
+handlers: {shown: {class: logging.StreamHandler, formatter: named, stream: ext://sys.stdout}}
+root: {handlers: [shown], level: WARNING}
+"""
+
+
+def test_the_logging_that_the_variable_of_kedro_names_is_obeyed(
+    by_kedro: KedroProject, ours: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    registry = by_kedro.path / REGISTRY
+    registry.write_text(
+        registry.read_text() + "\nimport logging\nlogging.getLogger('x').warning('careful')\n"
+    )
+    (by_kedro.path / "conf/logging.yml").write_text(LOUD.replace("MINE", "THEIRS"))
+    (tmp_path / "loud.yml").write_text(LOUD)
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", str(tmp_path / "loud.yml"))
+    said = ours(by_kedro, "plan", "--dry-run")
+    assert said.out.endswith("nothing to do: 9 nodes up to date\n")
+    assert "MINE careful" in said.err
+    assert "MINE" not in said.out
+    assert "THEIRS" not in said.err
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", "gone.yml")
+    said = ours(by_kedro, "plan", "--dry-run")
+    assert said.code == 2
+    assert (
+        said.err
+        == "error: KEDRO_LOGGING_CONFIG names 'gone.yml', which is no file; correct it, or unset it\n"
     )

@@ -377,6 +377,81 @@ def test_pipelines_are_made_once_however_many_threads_ask(make):
     assert sys.modules["hello.pipeline_registry"].calls == [1]
 
 
+SUM = """
+from incremental.project import find_pipelines
+def register_pipelines():
+    pipelines = find_pipelines(raise_errors=True)
+    {}
+    pipelines["__default__"] = sum(pipelines.values())
+    return pipelines
+"""
+BROKEN = "import hello.missing_module\n"
+
+
+def two(make, line="", other=None):
+    """Write a project of two pipelines, with a line of the registry, and return its registry."""
+    files = {
+        "src/hello/pipelines/a/__init__.py": MAKE.format("a"),
+        "src/hello/pipelines/b/__init__.py": other or MAKE.format("b"),
+        "src/hello/pipeline_registry.py": SUM.format(line),
+    }
+    return load_at(make(files)).pipelines
+
+
+def names_of(pipeline):
+    return sorted(node.name for node in pipeline.nodes)
+
+
+def test_asking_for_one_pipeline_imports_no_other(make):
+    registry = two(make, other=BROKEN)
+    assert names_of(registry["a"]) == ["a"]
+    assert registry["a"] is registry["a"]
+    assert "hello.pipelines.b" not in sys.modules
+    with pytest.raises(ProjectError, match="cannot load module 'hello.pipelines.b'"):
+        list(registry)
+    with pytest.raises(ProjectError, match="cannot load module 'hello.pipelines.b'"):
+        registry["__default__"]
+
+
+def test_a_broken_pipeline_that_is_asked_for_is_told_as_ever(make):
+    with pytest.raises(ProjectError, match="cannot load module 'hello.pipelines.b'"):
+        two(make, other=BROKEN)["b"]
+
+
+def test_a_pipeline_that_is_asked_for_alone_is_part_of_all_later(make):
+    registry = two(make)
+    assert names_of(registry["b"]) == ["b"]
+    assert sorted(registry) == ["__default__", "a", "b"]
+    assert names_of(registry["__default__"]) == ["a", "b"]
+    assert "nothing" not in registry
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('pipelines["a"] = sum(pipelines.values())', "a"),
+        ('pipelines["a"] = pipelines["a"] + pipelines["b"]', "a"),
+        ('pipelines["all"] = sum(pipelines.values())', "all"),
+        ('pipelines["a"] = pipelines["b"] if "b" in pipelines else pipelines["a"].tag("x")', "a"),
+    ],
+)
+def test_a_pipeline_that_the_registry_makes_of_others_is_what_it_is_among_all(make, line, name):
+    asked = two(make, line)[name]
+    forget_modules()
+    registry = two(make, line)
+    list(registry)
+    assert names_of(asked) == names_of(registry[name])
+    assert "b" in names_of(asked)
+
+
+def test_a_registry_that_finds_nothing_by_itself_runs_once(make):
+    text = "calls = []\nfrom incremental.pipeline import Pipeline\ndef register_pipelines():\n"
+    text += "    calls.append(1)\n    return {'a': Pipeline([]), 'b': Pipeline([])}\n"
+    registry = load_at(make({"src/hello/pipeline_registry.py": text})).pipelines
+    assert sorted([name for name in ("a", "b", "c") if name in registry]) == ["a", "b"]
+    assert sys.modules["hello.pipeline_registry"].calls == [1]
+
+
 def test_one_pipeline_that_fails_is_left_out_with_a_warning(make):
     root = make(
         {

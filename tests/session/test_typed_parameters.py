@@ -87,6 +87,20 @@ def test_a_hint_on_an_argument_is_a_wish_for_its_parameter(func, inputs, expecte
     assert wishes(func, inputs) == expected
 
 
+def test_a_package_that_has_models_is_not_loaded_to_look_for_one():
+    pytest.importorskip("pydantic", reason="loads its models when they are asked for")
+    script = """
+import sys, pydantic
+from incremental.pipeline import Pipeline, node
+from incremental.session.typed import find_wishes
+def plain(options: dict, rate: float): ...
+assert not find_wishes([Pipeline([node(plain, ["params:options", "params:rate"], None)])])
+print("pydantic.main" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_where_two_nodes_ask_for_different_classes_the_last_one_wins_with_a_warning(caplog):
     nodes = [node(takes, "params:o", "x", name="a"), node(takes_other, ["params:o"], None, name="b")]
     found = find_wishes([Pipeline([each]) for each in nodes])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.io.catalog.markers import SUFFIX, mark_name
 from incremental.io.files.staging import is_staging_name
-from incremental.io.files.storage import Kind, Storage, storage_for
+from incremental.io.files.storage import LOCAL, Kind, Storage
 from incremental.planner.facts import State
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ Request = tuple["Folder", list[Question]]
 
 def answer_local(folder: str, questions: list[Question], answers: Answers) -> None:
     """Answer the questions about one local folder. Raises OSError when it cannot be looked at."""
-    storage, _ = storage_for(folder)
+    storage = LOCAL
     plain = [question for question in questions if not question.versioned]
     if len(plain) > _FEW:
         _answer_by_listing(storage, folder, plain, answers)

@@ -176,7 +176,7 @@ class Survey:
         self._place(entry, "path", path, Question(name, "", False, True, None, search))
 
     def _check_arguments(self, name: str, entry: Mapping[str, Any]) -> None:
-        """Refuse what one of our own classes does not take; what others take is seen when one is built."""
+        """Refuse what a class does not take, where that can be told without it; else building one tells."""
         wrong = self.types.refused(entry["type"], entry.keys())
         if wrong:
             raise self._unusable(name, entry, f": {'; '.join(wrong)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.catalog.layouts import OF_KEDRO, OF_KEDRO_DATASETS, OURS
+from incremental.io.catalog.signatures import Signature, signature_of
 from incremental.io.files.registry import KNOWN_ARGUMENTS, SHORT_NAMES
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ PACKAGES_OF_KEDRO = ("kedro.io", "kedro_datasets", "")
 _OURS = PACKAGES[0]
 _KEDRO_DATASETS = "kedro_datasets"
 _OF_THE_CATALOG = frozenset({"type", "versioned", "version", "validator"})
+# What classes of kedro-datasets take. These words are not misspelt, and a plan has no time to read, for what
+# remains to be told when one is built, the source of each class.
+_USUAL = _OF_THE_CATALOG | {
+    "filepath", "path", "load_args", "save_args", "fs_args", "credentials", "metadata",
+    "backend", "dataset", "file_format", "filename_suffix", "filepath_arg", "key", "overwrite", "plotly_args",
+}  # fmt: skip
 
 
 class Types:
@@ -39,7 +47,7 @@ class Types:
         self._has_ours = _OURS in self._packages
         # there are thousands of entries and few types
         self._layouts: dict[Any, Layout | None] = {}
-        self._accepted: dict[Any, frozenset[str] | None] = {}
+        self._accepted: dict[Any, frozenset[str]] = {}
 
     def ours(self, kind: Any) -> str | None:
         """Return the dotted path of our class for a type, or None where another class answers."""
@@ -58,16 +66,25 @@ class Types:
         return self._layouts[kind]
 
     def refused(self, kind: Any, keys: AbstractSet[str]) -> list[str]:
-        """Return a phrase for each argument that one of our own classes does not take; of others none."""
+        """Return a phrase for each argument that a class does not take, or lacks, where that can be told.
+
+        That is so for our own classes, and where there are unusual ones for those of kedro-datasets whose
+        layout is known. None is imported.
+        """
         if type(kind) is not str:
             return []
         if kind not in self._accepted:
             path = self.ours(kind)
-            self._accepted[kind] = None if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
-        known = self._accepted[kind]
-        if known is None or keys <= known:
+            self._accepted[kind] = _USUAL if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
+        if keys <= self._accepted[kind]:
             return []
-        return [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
+        path = self.ours(kind)
+        signature = self._foreign_signature(kind) if path is None else Signature(KNOWN_ARGUMENTS[path])
+        if signature is None:
+            return []
+        known = signature.known | _OF_THE_CATALOG
+        wrong = [f"{key!r} is no argument{did_you_mean(str(key), known)}" for key in keys if key not in known]
+        return wrong or [f"it needs {key!r}" for key in sorted(signature.required) if key not in keys]
 
     def find(self, kind: Any) -> type[Any]:
         """Return the class that a type names.
@@ -87,7 +104,20 @@ class Types:
                 return found
         raise DatasetError(f"type {kind!r} is not known{did_you_mean(kind, SHORT_NAMES) or _remedy(kind)}")
 
+    @functools.cached_property
+    def _has_kedro_datasets(self) -> bool:
+        return _KEDRO_DATASETS in self._packages and _is_installed(_KEDRO_DATASETS)
+
+    def _foreign_signature(self, kind: str) -> Signature | None:
+        for package in self._packages:
+            short = _of_kedro_datasets(f"{package}.{kind}" if package else kind)
+            if short is not None:
+                return signature_of(_folder(_KEDRO_DATASETS), short)
+        return None
+
     def _foreign_layout(self, kind: str) -> Layout | None:
+        if kind in OF_KEDRO_DATASETS and self._has_kedro_datasets:  # short, as nearly always
+            return OF_KEDRO_DATASETS[kind]
         for package in self._packages:
             found = _layout_in(f"{package}.{kind}" if package else kind)
             if found is not None:
@@ -112,10 +142,17 @@ def _layout_in(path: str) -> Layout | None:
     """Return the layout of a class of Kedro's by its dotted path; None for another, and for none."""
     if path in OF_KEDRO:
         return OF_KEDRO[path]
+    short = _of_kedro_datasets(path)
+    return None if short is None else OF_KEDRO_DATASETS[short]
+
+
+def _of_kedro_datasets(path: str) -> str | None:
+    """Return the short name of a class of kedro-datasets by its dotted path; None where it is not known."""
     package, *modules, name = path.split(".")
-    if package != _KEDRO_DATASETS or len(modules) not in (1, 2) or not _is_installed(package):
+    if package != _KEDRO_DATASETS or len(modules) not in (1, 2):
         return None
-    return OF_KEDRO_DATASETS.get(f"{modules[0]}.{name}")
+    short = f"{modules[0]}.{name}"
+    return short if short in OF_KEDRO_DATASETS and _is_installed(package) else None
 
 
 def _import(path: str, kind: str) -> type[Any] | None:
@@ -142,4 +179,10 @@ def _import(path: str, kind: str) -> type[Any] | None:
 
 
 def _is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+    return bool(_folder(package))
+
+
+def _folder(package: str) -> str:
+    """Return the folder of a package that is installed, or an empty text. It is not imported."""
+    spec = importlib.util.find_spec(package)
+    return next(iter((spec and spec.submodule_search_locations) or ()), "")

@@ -299,7 +299,7 @@ class FsspecStorage(Storage):
         return fs, path
 
 
-_LOCAL = LocalStorage()
+LOCAL = LocalStorage()
 _LOCAL_WITHOUT_FOLDERS = LocalStorage(mkdir=False)
 
 
@@ -315,7 +315,7 @@ def storage_for(
     """
     protocol, path = split_address(filepath)
     if protocol == "file":
-        return (_LOCAL_WITHOUT_FOLDERS if fs_args and not fs_args.get("auto_mkdir", True) else _LOCAL), path
+        return (_LOCAL_WITHOUT_FOLDERS if fs_args and not fs_args.get("auto_mkdir", True) else LOCAL), path
     options = {**(credentials or {}), **(fs_args or {})}
     for name in _OPEN_ARGS:
         options.pop(name, None)
