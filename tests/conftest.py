@@ -31,6 +31,17 @@ def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kedro_datasets", None)
 
 
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A store of objects that answers as S3 does, on this machine."""
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Count no lines while laws and fault suites repeat them: tracing doubles the time that they take."""
     for item in items:
