@@ -4,6 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 KILLS ?= --trials 1000 --megabytes 20
+# uv installs in a minute what takes pip seven. It does not read pip.conf, so where it fails pip tries.
+comma := ,
+define install
+	@$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
+	@touch $@
+endef
 
 .PHONY: help demo test coverage test-all trials kills lint bench mutation mutation-trust clean
 
@@ -53,21 +60,17 @@ $(BIN)/python:
 		{ echo "Python 3.10 or later is needed; pass one with make PYTHON=..." >&2; exit 2; }
 	@echo "making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" uv
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "installing incremental and what the flights example needs ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[flights]"
-	@touch $@
+	$(call install,--editable ".[flights]")
 
 $(VENV)/.test: $(VENV)/.demo
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[s3,dask]" --group test --group kedro
-	@touch $@
+	$(call install,--editable ".[s3$(comma)dask]" --group test --group kedro)
 
 $(VENV)/.lint: $(VENV)/.demo
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lint
-	@touch $@
+	$(call install,--group lint)
 
 $(VENV)/.mutation: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutation
-	@touch $@
+	$(call install,--group mutation)
