@@ -35,11 +35,19 @@ def without_kedro_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
 def endpoint() -> Iterator[str]:
     """A store of objects that answers as S3 does, on this machine."""
     pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(
+        ip_address="127.0.0.1", port=0, verbose=False
+    )
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3_options(endpoint: str) -> dict[str, str]:
+    """What a client of it is made with."""
+    return {"key": "k", "secret": "s", "endpoint_url": endpoint}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

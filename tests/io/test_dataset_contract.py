@@ -154,19 +154,11 @@ class TestParquetInTheMemoryOfFsspec(InTheMemoryOfFsspec, TestParquet):
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[dict[str, Any]]:
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = {"key": "k", "secret": "s", "endpoint_url": f"http://{host}:{port}"}
+def bucket(s3_options: dict[str, str]) -> dict[str, str]:
     import s3fs
 
-    s3fs.S3FileSystem(**options, skip_instance_cache=True).mkdir("bucket")
-    yield options
-    server.stop()
+    s3fs.S3FileSystem(**s3_options, skip_instance_cache=True).mkdir("bucket")
+    return s3_options
 
 
 class TestJSONInS3(Remote, TestJSON):

@@ -44,19 +44,8 @@ def _few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def proxy(backend: str) -> Iterator[FaultyS3]:
-    found = FaultyS3(backend)
+def proxy(endpoint: str) -> Iterator[FaultyS3]:
+    found = FaultyS3(endpoint)
     yield found
     found.released.set()
     found.shutdown()
@@ -64,12 +53,12 @@ def proxy(backend: str) -> Iterator[FaultyS3]:
 
 
 @pytest.fixture(scope="module")
-def somebody(backend: str) -> Any:
+def somebody(endpoint: str) -> Any:
     """Return another client, that no fault befalls and that remembers nothing."""
     import boto3
 
     return boto3.client(
-        "s3", endpoint_url=backend, aws_access_key_id="k", aws_secret_access_key="s", region_name="us-east-1"
+        "s3", endpoint_url=endpoint, aws_access_key_id="k", aws_secret_access_key="s", region_name="us-east-1"
     )
 
 

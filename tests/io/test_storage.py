@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,18 +113,6 @@ def test_a_scheme_whose_library_is_missing_is_named() -> None:
 
 
 # -- the same contract for the disk, for memory and for S3
-
-
-@pytest.fixture(scope="module")
-def s3_options() -> Iterator[dict[str, Any]]:
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield {"key": "k", "secret": "s", "endpoint_url": f"http://{host}:{port}"}
-    server.stop()
 
 
 @pytest.fixture

@@ -435,17 +435,14 @@ def test_an_archive_as_kedro_packages_it_is_the_same_for_both(tmp_path: Path, fo
     assert by(OmegaConfigLoader, place, "catalog") == by(kedros, place, "catalog") != REFUSED
 
 
-def test_a_remote_folder_is_the_same_for_both(tmp_path: Path) -> None:
+def test_a_remote_folder_is_the_same_for_both(tmp_path: Path, endpoint: str) -> None:
     s3fs = pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
     root = write(tmp_path / "conf", CASES["globals"][0])
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": endpoint,
         }.items():
             patch.setenv(name, value)
         fs = s3fs.S3FileSystem()
@@ -455,7 +452,6 @@ def test_a_remote_folder_is_the_same_for_both(tmp_path: Path) -> None:
         (here,) = (by(OmegaConfigLoader, root, "catalog"),)
         assert by(OmegaConfigLoader, place, "catalog") == here != REFUSED
         assert by(kedros, place, "catalog", default_run_env="local") == here
-    server.stop()
 
 
 # --- generated folders

@@ -376,18 +376,6 @@ def test_events_say_which_worker_it_was(runner: Any) -> None:
     assert worker.startswith(prefix[type(runner).__name__])
 
 
-@pytest.fixture(scope="module")
-def s3_options() -> Any:
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield {"key": "k", "secret": "s", "endpoint_url": f"http://{host}:{port}"}
-    server.stop()
-
-
 def test_objects_in_s3_are_the_same_from_every_runner(runner: Any, s3_options: dict[str, Any]) -> None:
     import s3fs
 
