@@ -32,6 +32,9 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SQL = ("BEGIN", "COMMIT", "PRAGMA journal_mode", "PRAGMA wal_checkpoint")
 
 
+_ACCESSOR = getattr(pathlib, "_NormalAccessor", None)  # Python 3.10 keeps the functions that it found
+
+
 class Disk:
     """While entered, every change below ``root`` is an operation; with ``looks`` every question too.
 
@@ -70,12 +73,14 @@ class Disk:
             self._replace(name, self._one_name(name, getattr(os, name)))
         for name in ("fstat",) if self._looks else ():
             self._replace(name, self._by_descriptor(name, getattr(os, name)))
-        self._replace("open", self._open(os.open))
+        self._put(os, "open", self._open(os.open))
         self._replace("close", self._close(os.close))
         self._replace("write", self._write(os.write))
         file_open = self._file_open(real_open)
         self._put(builtins, "open", file_open)
         self._put(io, "open", file_open)
+        if _ACCESSOR is not None:
+            self._put(_ACCESSOR, "open", staticmethod(file_open))
         self._put(TappedFile, "write", self._tapped_write(TappedFile.write))
         self._put(sqlite3, "connect", self._connect(real_connect))
         return self
@@ -93,9 +98,8 @@ class Disk:
 
     def _replace(self, name: str, new: Callable[..., Any]) -> None:
         self._put(os, name, new)
-        accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.10 keeps the functions it found
-        if accessor is not None and name in vars(accessor):
-            self._put(accessor, name, staticmethod(new))
+        if _ACCESSOR is not None and name in vars(_ACCESSOR):
+            self._put(_ACCESSOR, name, staticmethod(new))
 
     # -- one operation
 
