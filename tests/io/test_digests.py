@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incremental.io import CachedDataset
-from incremental.io.files import staging
+from incremental.io.files import digests, staging
 from incremental.io.files.digests import BLOCK, TappedFile, TappedStream, digest_at, digest_of
 from incremental.io.files.formats import JSONDataset, ParquetDataset, PickleDataset, TextDataset
 from incremental.io.files.staging import LocalStage
@@ -40,13 +41,16 @@ operations = st.lists(
 
 
 @settings(deadline=None, max_examples=150)
-@given(steps=operations)
+@given(steps=operations, are_large=st.booleans())
 def test_the_digest_of_a_staged_file_is_that_of_its_bytes_whatever_was_done_to_it(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], are_large: bool
 ) -> None:
     target = tmp_path_factory.mktemp("digest") / "file"
     stage = LocalStage(str(target), durable=False)
-    with stage as file:
+    with pytest.MonkeyPatch.context() as patch, stage as file:
+        if are_large:
+            patch.setattr(digests, "_PIECE", 70_000)
+            patch.setattr(digests, "_ASIDE", 10_000)
         for verb, value in steps:
             if verb == "write":
                 file.write(value)
@@ -70,7 +74,7 @@ def test_what_is_written_in_order_is_not_read_again(tmp_path: Path, monkeypatch:
         raise AssertionError("read again")
 
     monkeypatch.setattr(staging, "digest_of", refuse)
-    data = {"large": os.urandom(3 << 20), "small": list(range(100))}
+    data = {"large": os.urandom(9 << 20), "small": list(range(100))}
     for dataset in (
         PickleDataset(filepath=tmp_path / "a.pkl"),
         TextDataset(filepath=tmp_path / "a.txt"),
@@ -204,18 +208,38 @@ def test_as_many_bytes_as_were_written_are_not_enough(tmp_path: Path, write: Cal
     assert staged(tmp_path / "file", write).digest == expected(tmp_path / "file")
 
 
-def test_what_the_system_takes_in_part_is_told_and_not_believed() -> None:
+@pytest.mark.parametrize("size", [1 << 20, 9 << 20])
+def test_what_the_system_takes_in_part_is_told_and_not_believed(size: int) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
         file = TappedFile(writing)
-        taken = file.write(b"x" * (1 << 20))
-        assert 0 < taken < 1 << 20
-        assert len(os.read(reading, 1 << 20)) == taken
+        taken = file.write(b"x" * size)
+        assert 0 < taken < size
+        assert len(os.read(reading, size)) == taken
         assert file.digest(taken) is None
     finally:
         os.close(reading)
         os.close(writing)
+
+
+class SlowHasher:
+    def __init__(self) -> None:
+        self._hasher = xxhash.xxh3_128()
+        self.hexdigest = self._hasher.hexdigest
+
+    def update(self, data: Any) -> None:
+        time.sleep(0.05)
+        self._hasher.update(data)
+
+
+def test_a_write_ends_when_it_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "_hasher", SlowHasher)
+    data = os.urandom(5 << 20)
+    with (tmp_path / "file").open("wb") as opened:
+        file = TappedFile(opened.fileno())
+        assert file.write(data) == len(data)
+        assert file.digest(len(data)) == xxhash.xxh3_128_hexdigest(data)
 
 
 class Blocks:

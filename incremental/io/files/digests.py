@@ -7,13 +7,15 @@ protection against somebody who wants to be believed.
 from __future__ import annotations
 
 import io
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BLOCK = 1 << 20  # bytes read at a time
-_PIECE = 1 << 20  # bytes hashed and written at a time: what was hashed is still in the processor's cache
+_ASIDE = 4 << 20  # bytes from which a second thread hashes them: starting it costs as much as hashing one
+_PIECE = 64 << 20  # bytes written at a time
 
 
 def digest_of(file: IO[bytes], tell: Callable[[int], None] | None = None) -> str:
@@ -58,9 +60,7 @@ class TappedFile(io.FileIO):
         written = 0
         for start in range(0, len(view), _PIECE):
             piece = view[start : start + _PIECE]
-            if self._in_order:
-                self._hasher.update(piece)
-            count = super().write(piece)
+            count = self._write_piece(piece)
             written += count
             if count < len(piece):
                 self._in_order = False  # the rest comes again
@@ -68,6 +68,19 @@ class TappedFile(io.FileIO):
         self._position += written
         self._hashed += written
         return written
+
+    def _write_piece(self, piece: memoryview) -> int:
+        if not self._in_order:
+            return super().write(piece)
+        if len(piece) < _ASIDE:
+            self._hasher.update(piece)
+            return super().write(piece)
+        hashing = Thread(target=self._hasher.update, args=(piece,))
+        hashing.start()
+        try:
+            return super().write(piece)
+        finally:
+            hashing.join()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Move, and remember where to."""
