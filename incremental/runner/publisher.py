@@ -186,8 +186,5 @@ class Publisher:
         digest = outcome.digests.get(name)
         if digest is not None and is_of_members(digest):
             digest = completed(digest, self._committed(location)[1])
-        stamp = stamp_at(location, version)
-        if stamp is None:
-            return Output(name, location, version, digest=digest, attempt=outcome.attempt)
-        times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
-        return Output(name, location, version, stamp.st_size, *times, digest, outcome.attempt)
+        found = stamp_at(location, version)
+        return Output.of_file(name, location, version, found, digest=digest, attempt=outcome.attempt)

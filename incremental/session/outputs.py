@@ -224,11 +224,7 @@ class Outputs:
     def _output(self, holding: Holding) -> Output:
         name, location, version = holding.dataset, holding.location, holding.version
         digest = self._digest(name, location, version, None)
-        stamp = stamp_at(location, version)
-        if stamp is None:
-            return Output(name, location, version, digest=digest)
-        times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
-        return Output(name, location, version, stamp.st_size, *times, digest)
+        return Output.of_file(name, location, version, stamp_at(location, version), digest=digest)
 
     def _reads(self, node: Node, generations: dict[str, str]) -> dict[str, str]:
         locations = [self._plan.facts.locations.get(name, "") for name in node.reads]

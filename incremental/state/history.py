@@ -160,7 +160,7 @@ class History:
                 step.bytes_out,
                 step.worker,
                 step.attempt,
-                step.error,
+                _readable_text(step.error),
                 run_id,
                 step.node,
             )
@@ -176,7 +176,13 @@ class History:
             connection.execute(
                 "UPDATE run SET status = ?, ended = ?, error = ?, details = coalesce(?, details) "
                 "WHERE run_id = ?",
-                (status, time.time(), error, None if details is None else _text(details), run_id),
+                (
+                    status,
+                    time.time(),
+                    _readable_text(error),
+                    None if details is None else _text(details),
+                    run_id,
+                ),
             )
 
     def forget(self, run_id: str) -> None:
@@ -266,7 +272,12 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def _step_rows(run_id: str, steps: Iterable[StepRecord]) -> list[tuple[Any, ...]]:
-    return [(run_id, place, step.node, step.reason) for place, step in enumerate(steps)]
+    return [(run_id, place, step.node, _readable_text(step.reason)) for place, step in enumerate(steps)]
+
+
+def _readable_text(text: str | None) -> str | None:
+    """Return a text that may name any file as one that SQLite takes: what is no Unicode is escaped."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _with_steps(run: RunRecord, connection: sqlite3.Connection) -> RunRecord:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
+_KEPT = (1 << 63) - 1
+"""The bits of a number that are kept: a column of SQLite has a sign, and some file systems number files with
+all 64; some files are dated later than the year 2262."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -27,6 +31,16 @@ class Output:
     """XXH3-128 of the content, where the bytes passed through us."""
     attempt: int | None = None
     """Which attempt of the node made it, counted from 1."""
+
+    @classmethod
+    def of_file(
+        cls, dataset: str, location: str, version: str | None, found: os.stat_result | None, **more: Any
+    ) -> Output:
+        """Return an output that was just written, with what the system says of its file if it is one."""
+        if found is None:
+            return cls(dataset, location, version, **more)
+        mtime, inode, ctime = found.st_mtime_ns & _KEPT, found.st_ino & _KEPT, found.st_ctime_ns & _KEPT
+        return cls(dataset, location, version, found.st_size, mtime, inode, ctime, **more)
 
 
 class Record(NamedTuple):
@@ -64,10 +78,10 @@ class Record(NamedTuple):
     def fits(self, found: os.stat_result) -> bool:
         """Whether a file looks as it did when it was committed; one that was not looked at then does."""
         return self.ctime_ns is None or (
-            found.st_ctime_ns == self.ctime_ns
-            and found.st_mtime_ns == self.mtime_ns
+            found.st_ctime_ns & _KEPT == self.ctime_ns
+            and found.st_mtime_ns & _KEPT == self.mtime_ns
             and found.st_size == self.size
-            and found.st_ino == self.inode
+            and found.st_ino & _KEPT == self.inode
         )
 
 

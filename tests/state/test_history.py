@@ -242,3 +242,15 @@ def test_runs_of_the_first_schema_are_still_told(tmp_path: Path) -> None:
     assert shown.steps == (StepRecord("a", "missing", "done", 1.0, 0.5),)
     assert shown.details == {}
     assert path.read_bytes() == before
+
+
+def test_a_text_that_names_a_file_which_is_no_unicode_is_kept_readable(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(record("r", 1.0))
+    history.plan("r", [StepRecord("a", "caf\udce9 missing", "planned")], 0, {})
+    history.note("r", StepRecord("a", "", "failed", 10.0, 1.0, error="cannot read caf\udce9"))
+    history.end("r", "failed", "cannot read caf\udce9")
+    found = history.run("r")
+    assert found is not None
+    assert (found.steps[0].reason, found.steps[0].error) == (r"caf\udce9 missing", r"cannot read caf\udce9")
+    assert (found.status, found.error) == ("failed", r"cannot read caf\udce9")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,6 +148,7 @@ def test_what_cannot_be_written_now_is_kept_and_told_of_by_who_writes_next(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from incremental.state import FileLedger, Output, writer
 writer.GROUPED_FOR = 3600
 root = Path(sys.argv[1])
@@ -180,6 +182,19 @@ def test_new_times_of_the_same_content_keep_generation_and_inputs(ledger: FileLe
     assert (record.digest, record.attempt, marks.generations["/b"]) == ("digest", 1, generation)
     ledger.commit("run", "a", [out("a")], {})
     assert ledger.marks().outdated == {"/b": ("/a",)}
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, 13_569_465_600 * 10**9, -1])
+def test_a_number_of_a_file_that_needs_64_bits_is_kept_and_told_from_others(
+    ledger: FileLedger, number: int
+) -> None:
+    def seen(number: int) -> Any:
+        return SimpleNamespace(st_size=1, st_mtime_ns=number, st_ino=number, st_ctime_ns=number)
+
+    ledger.commit("run", "n", [Output.of_file("b", "/b", None, seen(number))], {})
+    record = ledger.marks().records["/b"]
+    assert record.fits(seen(number))
+    assert not record.fits(seen(number - 1))
 
 
 def test_a_path_that_is_no_text_is_kept(ledger: FileLedger, tmp_path: Path) -> None:
