@@ -89,7 +89,7 @@ def _unexpected(error: BaseException) -> tuple[Failure, int]:
     name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     frames, raised_in = _users_frames(error)
     if isinstance(error, SystemExit):
-        return Failure(f"the code of a node calls sys.exit({error.code!r})", frames), exit_codes.NODE_FAILED
+        return Failure(f"code of the project calls sys.exit({error.code!r})", frames), exit_codes.NODE_FAILED
     if frames:
         return Failure(f"code of the project failed: {name}", frames, raised_in), exit_codes.WRONG_USE
     if isinstance(error, OSError):  # a full disk, a folder without rights: no bug, and nothing to resume

@@ -43,7 +43,7 @@ class Station:
 
 
 class Stopped(BaseException):
-    """The driver wants this worker to end: what runs takes back what it began."""
+    """The driver, or somebody else, wants this worker to end: what runs takes back what it began."""
 
 
 def serve(station: Station) -> None:
@@ -54,7 +54,9 @@ def serve(station: Station) -> None:
             _settle(station)
             _answer_all(station)
             code = 0
-        except (EOFError, OSError, Stopped):
+        except Stopped:
+            _end_by_signal()
+        except (EOFError, OSError):
             code = 0
         finally:
             flush()
@@ -82,8 +84,6 @@ def _answer_all(station: Station) -> None:
         del message
         with speech:
             station.calls.send_bytes(kind + answer)
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-            return  # the job kept the Stopped for itself
 
 
 class Leave:
@@ -118,6 +118,9 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
         flush()
     told, kept = (value.told, value.kept or {}) if isinstance(value, Answer) else (value, {})
     del value
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # the job kept the Stopped for itself
+        drop(told)
+        raise Stopped
     try:
         return VALUE, pack((told, seal(kept, folder)), folder)
     except Exception as error:  # noqa: BLE001 - anything may go wrong in pickling
@@ -164,6 +167,13 @@ def _settle(station: Station) -> None:
 def _stop(number: int, frame: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is being cleaned up is not interrupted
     raise Stopped
+
+
+def _end_by_signal() -> None:
+    """End as one that has not heard the signal, for whoever asks how this process ended."""
+    flush()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(lifeline: Connection) -> None:

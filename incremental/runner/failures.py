@@ -117,6 +117,8 @@ def _sentence(node: Node, error: BaseException, trace: Trace | None) -> str:
     if trace is not None:
         trace.attach(error)
     text = str(error)
-    if not isinstance(error, RunError) or type(error) is NodeRunError or not text:
+    if isinstance(error, SystemExit):
+        text = f"it calls sys.exit({error.code!r})"
+    elif not isinstance(error, RunError) or type(error) is NodeRunError or not text:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"node {node.name!r} failed: {text}"

@@ -313,7 +313,7 @@ class Loop:
         self, node: Node, error: BaseException, touched: Collection[str], trace: Trace | None = None
     ) -> None:
         self._publisher.withdraw(node, touched)
-        if not isinstance(error, Exception):
+        if isinstance(error, KeyboardInterrupt):
             raise error
         if self._ahead is not None:
             self._take_back(self._ahead.waiting_for([node]))

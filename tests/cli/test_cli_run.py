@@ -269,9 +269,10 @@ def test_a_node_that_calls_exit_has_failed(cli, single) -> None:
     said = cli("run", "-q")
     assert said.code == 1
     assert said.err.splitlines()[1:] == [
-        "error: the code of a node calls sys.exit(3)",
+        "error: node 'train' failed: it calls sys.exit(3)",
         "  pipeline.py:9 in train",
         "    import sys; sys.exit(3)",
+        "resume with: incremental run --resume",
     ]
 
 

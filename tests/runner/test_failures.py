@@ -85,6 +85,30 @@ def test_keep_going_runs_what_does_not_depend_on_the_failure_and_says_what_was_l
     assert sorted(names(events, NodeFinished)) == ["fine", "finer", "good"]
 
 
+class Panic(BaseException):
+    """What libraries in other languages raise, such as polars; no Exception, and no interrupt either."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(Panic("no"), "Panic: no"), (SystemExit(0), "it calls sys.exit(0)")]
+)
+def test_whatever_a_node_raises_but_an_interrupt_is_its_failure(runner, error, told):
+    def fail_hard(value):
+        raise error
+
+    pipeline = Pipeline(
+        [
+            node(fail_hard, "raw", "bad", name="bad"),
+            node(lambda x: x, "raw", "good", name="good"),
+        ]
+    )
+    policy = FailurePolicy(keep_going=True, retries=1, backoff=0.01)
+    _, error, events = go(pipeline, DataCatalog({"raw": 1}), runner(policy))
+    assert str(error) == f"node 'bad' failed: {told}"
+    assert names(events, NodeFinished) == ["good"]
+    assert names(events, NodeRetried) == ["bad"]
+
+
 def test_keep_going_names_every_failure(runner):
     pipeline = Pipeline([node(fail, "raw", f"bad{n}", name=f"bad{n}") for n in range(3)])
     _, error, _ = go(pipeline, DataCatalog({"raw": 1}), runner(FailurePolicy(keep_going=True)))

@@ -332,7 +332,7 @@ def test_the_events_of_a_run_tell_its_story(tmp_path: Path) -> None:
     [
         (ValueError("no"), ["NodeFailed", "RunFinished", "NodeRunError"], "failed"),
         (KeyboardInterrupt(), ["RunFinished", "KeyboardInterrupt"], "interrupted"),
-        (SystemExit(3), ["RunFinished"], "interrupted"),
+        (SystemExit(3), ["NodeFailed", "RunFinished", "NodeRunError"], "failed"),
     ],
 )
 def test_how_a_run_ends_is_told(tmp_path: Path, error: BaseException, names: list[str], status: str) -> None:
@@ -340,13 +340,7 @@ def test_how_a_run_ends_is_told(tmp_path: Path, error: BaseException, names: lis
         raise error
 
     pipeline = graph("() -> a", functions={"a": fail})
-    if isinstance(error, SystemExit):
-        seen: list[Event] = []
-        with pytest.raises(SystemExit):
-            events_of(pipeline, DataCatalog(), seen.append)
-        events = seen
-    else:
-        events = events_of(pipeline, DataCatalog())
+    events = events_of(pipeline, DataCatalog())
     assert names_of(events) == ["RunStarted", "NodeStarted", *names]
     (ended,) = [event for event in events if isinstance(event, RunFinished)]
     assert ended.status == status

@@ -165,7 +165,7 @@ def test_a_node_that_fails_before_it_writes_takes_its_marks_back_and_the_former_
     if was_there:
         run(good, catalog, ledger)
     before = (ledger.marks(), files(tmp_path))
-    with pytest.raises((NodeRunError, KeyboardInterrupt, SystemExit)):
+    with pytest.raises((NodeRunError, KeyboardInterrupt)):
         run(graph("() -> a, b", functions={"a_b": failing(error)}), catalog, ledger, missing=False)
     assert (ledger.marks(), files(tmp_path)) == before
     assert reasons(good, catalog, ledger) == ({} if was_there else {"a_b": "a, b missing"})
@@ -178,7 +178,7 @@ def test_an_interrupt_in_the_middle_of_a_save_in_place_leaves_the_mark(
     catalog = catalog_of(tmp_path, {"a": InPlace}, "b")
     catalog["a"].fails = error
     pipeline = graph("() -> b, a", functions={"b_a": lambda: (1, WHOLE)})
-    with pytest.raises(type(error)):
+    with pytest.raises((NodeRunError, KeyboardInterrupt)):
         run(pipeline, catalog, ledger)
     assert files(tmp_path) == {"a", ".a.incremental-begun"}  # and nothing of b, staged or not
     assert reasons(pipeline, catalog, ledger) == {"b_a": "b missing"}

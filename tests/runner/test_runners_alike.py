@@ -280,9 +280,16 @@ def test_an_error_keeps_its_frames_and_the_error_behind_it(runner: Any) -> None:
     assert "KeyError: 'key'" in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_node_whose_process_dies_is_named_and_its_siblings_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(9, "its worker process was ended by SIGKILL; probably out of memory"),
+     (15, "its worker process was ended by SIGTERM")],
+)  # fmt: skip
+def test_a_node_whose_process_dies_is_named_and_its_siblings_are_kept(
+    tmp_path: Path, number: int, sentence: str
+) -> None:
     def die(raw: Any) -> None:
-        os.kill(os.getpid(), 9)
+        os.kill(os.getpid(), number)
 
     def slow(raw: Any) -> str:
         time.sleep(0.5)
@@ -293,9 +300,7 @@ def test_a_node_whose_process_dies_is_named_and_its_siblings_are_kept(tmp_path: 
     catalog["raw"] = 1
     with pytest.raises(NodeRunError) as caught:
         ParallelRunner(2).run(pipeline, catalog)
-    assert str(caught.value) == (
-        "node 'a' failed: its worker process was ended by SIGKILL; probably out of memory"
-    )
+    assert str(caught.value) == f"node 'a' failed: {sentence}"
     assert isinstance(caught.value.__cause__, WorkerDiedError)
     assert (tmp_path / "b").read_text() == "kept"
     assert (tmp_path / ".a.incremental-begun").exists()
