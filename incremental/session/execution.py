@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shlex
@@ -26,7 +27,7 @@ from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from incremental.events import Listener
     from incremental.io import DataCatalog
@@ -110,11 +111,12 @@ class Execution:
         request, owed = self._resumed(request, wait=wait)
         selected = self._served(request)
         recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
-        run_id = None if recorder is None else recorder.run_id
-        catalog = self._context.create_catalog(run_id, request.load_versions)
-        about = self._run_params(asked, runner, run_id)
-        told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
-        self._call("before_pipeline_run", **told)
+        with _ended_by_an_error(recorder):
+            run_id = None if recorder is None else recorder.run_id
+            catalog = self._context.create_catalog(run_id, request.load_versions)
+            about = self._run_params(asked, runner, run_id)
+            told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
+            self._call("before_pipeline_run", **told)
         try:
             survey = locate_all(selected.pipeline, catalog)
             outputs = _outputs(selected.pipeline.nodes, survey.locations)
@@ -250,6 +252,8 @@ class Execution:
             full = self._history.run(run.run_id)
             if full is None:  # cleaned away by another process
                 continue
+            if not full.has_plan and full.request.get("resume"):  # the debt it was to pay is another run's
+                continue
             if run.status in ("failed", "interrupted"):
                 return full, tuple(name for name in full.owed if name not in done)
             done.update(step.node for step in full.steps if step.status == "done")
@@ -335,6 +339,16 @@ def _sweep(prepared: Prepared) -> None:
     plan = prepared.plan
     written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
     sweep(prepared.catalog, written, plan.facts.locations)
+
+
+@contextlib.contextmanager
+def _ended_by_an_error(recorder: Recorder | None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if recorder is not None:
+            _end(recorder, error)
+        raise
 
 
 def _end(recorder: Recorder, error: BaseException) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ class Session:
         with Session.create(env="prod") as session:
             session.run(tags=["train"], only_missing_outputs=True)
 
-    A session may run many times; each run has its own id and a catalog of its own.
+    A session may run many times; each run has its own id and a catalog of its own. Threads may share one:
+    their runs go on at once where they write to different places.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Session:
         self._runtime_params = dict(runtime_params or {})
         self._conf_source = conf_source
         self._closed = False
+        self._lock = threading.RLock()  # for what is made once, and for the first id
         root = project.project.path
         self._ledger = FileLedger(root / ".incremental" / "ledger.sqlite", root, durable=project.is_durable)
         private = tuple(project.settings.PRIVATE_PARAMETERS)
@@ -155,7 +158,8 @@ class Session:
         Raises:
             ConfigError: the configuration cannot be read.
         """
-        return self._context
+        with self._lock:
+            return self._context
 
     def plan(
         self,
@@ -237,8 +241,7 @@ class Session:
 
     def plan_request(self, request: Request) -> Plan:
         """Plan a request that is already made: what ``plan`` does with its arguments."""
-        self._check_open()
-        return self._execution.plan(request)
+        return self._opened().plan(request)
 
     def run_request(
         self,
@@ -255,8 +258,7 @@ class Session:
         """Return the outputs of what a request selects, beside their records. Nothing is written."""
         from incremental.session.outputs import Outputs
 
-        self._check_open()
-        return Outputs(self._execution.prepare(request), self._ledger)
+        return Outputs(self._opened().prepare(request), self._ledger)
 
     def seal(self, plan: Plan, request: Request) -> str:
         """Return the text of a plan file, for ``run_sealed``."""
@@ -318,24 +320,24 @@ class Session:
         sealed: Sealed | None,
         wait: bool,
     ) -> RunResult:
-        self._check_open()
+        execution = self._opened()
         begun: list[str] = []  # stays empty when the run is refused: that leaves no trace
 
         def begin() -> tuple[str, str]:
-            begun.append(self.history.claim() if self._record.has_runs else self.session_id)
+            with self._lock:
+                begun.append(self.history.claim() if self._record.has_runs else self.session_id)
+                self._record.has_runs = True
             return self.session_id, begun[0]
 
         try:
-            result = self._execution.run(request, runner, begin, listeners, sealed, wait=wait)
+            result = execution.run(request, runner, begin, listeners, sealed, wait=wait)
         except BaseException as error:
             if begun:
-                self._record.has_runs = True
                 if isinstance(error, Exception):
                     self._record.note_error(error, self._scrub)
                 with as_warning("the session's record is not written", self._scrub):
                     self._save_record()
             raise
-        self._record.has_runs = True
         self._save_record()
         return result
 
@@ -344,9 +346,12 @@ class Session:
             runs = self.history.of_session(self.session_id)
             self.store.save(self._record.as_dict(self.session_id, runs))
 
-    def _check_open(self) -> None:
+    def _opened(self) -> Execution:
+        """Return what plans and runs, made by the first thread that asks. Raises SessionError when closed."""
         if self._closed:
             raise SessionError("the session is closed; create a new one")
+        with self._lock:
+            return self._execution
 
     def _scrub(self, text: str) -> str:
         return self._context.redactor.scrub(text)

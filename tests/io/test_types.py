@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -132,3 +135,20 @@ def test_of_our_file_types_only_parquet_reads_folders() -> None:
     short = {path.rpartition(".")[2]: layout for path, layout in OURS.items()}
     assert [name for name, layout in short.items() if layout is Layout.FILE_OR_FOLDER] == ["ParquetDataset"]
     assert sum(layout is Layout.FILE for layout in short.values()) == 5
+
+
+def test_a_module_that_another_thread_imports_is_waited_for(modules: Path) -> None:
+    begun = Event()
+    (modules / "slow_one.py").write_text(
+        "import time\nfrom incremental.io import MemoryDataset\nbegun.set()\ntime.sleep(0.2)\n"
+        "class Mine(MemoryDataset):\n    pass\n"
+    )
+    builtins.begun = begun  # type: ignore[attr-defined]
+    importing = Thread(target=importlib.import_module, args=("slow_one",))
+    importing.start()
+    try:
+        assert begun.wait(10)
+        assert find_class("slow_one.Mine").__name__ == "Mine"
+    finally:
+        importing.join()
+        del builtins.begun  # type: ignore[attr-defined]

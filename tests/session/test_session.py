@@ -296,6 +296,50 @@ def test_resume_forgets_no_debt_over_a_later_run_that_paid_none_of_it(tmp_path):
         assert session.run(resume=True).executed == ()
 
 
+REFUSING = """
+from pathlib import Path
+from incremental.hooks import hook_impl
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Refusing:
+    @hook_impl
+    def before_pipeline_run(self):
+        if (ROOT / "refuse").exists():
+            raise RuntimeError("the tracker is down")
+
+
+HOOKS = (Refusing(),)
+"""
+
+
+def test_a_run_that_a_hook_refuses_has_failed_and_pays_no_debt(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY, settings=REFUSING)
+    (root / "fixed").touch()
+    with Session.create(root) as session:
+        session.run()
+        (root / "fixed").unlink()
+        with pytest.raises(NodeRunError):
+            session.run()
+        (root / "fixed").touch()
+        (root / "refuse").touch()
+        with pytest.raises(RuntimeError):
+            session.run(resume=True)
+        refused = session.history.runs()[0]
+        assert (refused.status, refused.error) == ("failed", "RuntimeError: the tracker is down")
+        (root / "refuse").unlink()
+        assert session.run(resume=True).executed == ("first", "second", "third")
+
+
+def test_threads_may_run_at_once_in_one_session(project):
+    with Session.create(project) as session, ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: session.run("preparing"), range(4)))
+        assert len({run.run_id for run in runs}) == 4
+        assert [run.status for run in session.history.runs()] == ["succeeded"] * 4
+        assert session.session_id in {run.run_id for run in runs}
+
+
 def test_resume_forces_no_node_a_second_time(tmp_path):
     catalog = CATALOG + "cleaned: {type: text.TextDataset, filepath: data/cleaned.txt}\n"
     root = make_project(tmp_path, registry=FLAKY, catalog=catalog)

@@ -161,10 +161,9 @@ def _import(path: str, kind: str) -> type[Any] | None:
     if not module_name or any(not part.isidentifier() for part in path.split(".")):
         return None
     try:
-        module = sys.modules.get(module_name)
-        if module is None and importlib.util.find_spec(module_name) is None:
+        if module_name not in sys.modules and importlib.util.find_spec(module_name) is None:
             return None
-        found = getattr(module or importlib.import_module(module_name), name, None)
+        found = getattr(importlib.import_module(module_name), name, None)  # waits where another imports it
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             return None
