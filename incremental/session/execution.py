@@ -245,18 +245,17 @@ class Execution:
 
     def _unfinished(self) -> tuple[RunRecord | None, tuple[str, ...]]:
         """Return the last run that failed or was interrupted, and the nodes that no run made since."""
-        done: set[str] = set()
-        for place, run in enumerate(self._history.runs()):
-            if run.status == "running" and place == 0:
-                raise SessionError(f"run {run.run_id} is still running; there is nothing to resume yet")
-            full = self._history.run(run.run_id)
-            if full is None:  # cleaned away by another process
+        last = next(iter(self._history.runs(limit=1)), None)
+        if last is not None and last.status == "running":
+            raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
+        for run in self._history.runs(unfinished=True):
+            full = None if run.status == "running" else self._history.run(run.run_id)
+            if full is None:  # or cleaned away by another process
                 continue
             if not full.has_plan and full.request.get("resume"):  # the debt it was to pay is another run's
                 continue
-            if run.status in ("failed", "interrupted"):
-                return full, tuple(name for name in full.owed if name not in done)
-            done.update(step.node for step in full.steps if step.status == "done")
+            done = self._history.done_since(full)
+            return full, tuple(name for name in full.owed if name not in done)
         return None, ()
 
     def _wait_for_the_last_run(self) -> None:
@@ -312,7 +311,7 @@ def _asked(run: RunRecord) -> Request:
     """Return what a run was asked for. Raises SessionError when its record cannot be read."""
     try:
         return Request.from_dict(run.request)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, SessionError) as error:
         raise SessionError(
             f"what run {run.run_id} was asked for cannot be read from its record; "
             "name what to run, with --resume or without"

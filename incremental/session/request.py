@@ -86,13 +86,13 @@ class Request:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Request:
-        """Read what ``as_dict`` wrote."""
+        """Read what ``as_dict`` wrote. Raises SessionError, or what comes of a structure that is another."""
         return cls(
-            tuple(data["pipeline_names"]),
-            Selection(**{key: tuple(words) for key, words in data["selection"].items()}),
+            _words("pipeline_names", data["pipeline_names"]),
+            Selection(**{key: _words(key, words) for key, words in data["selection"].items()}),
             dict(data["load_versions"]),
             bool(data["only_missing_outputs"]),
-            tuple(data["force"]),
+            _words("force", data["force"]),
             bool(data["propagate"]),
             bool(data["resume"]),
             bool(data.get("only_forced", False)),

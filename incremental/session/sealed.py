@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.faults import show_path
-from incremental.errors import PlanMismatchError
+from incremental.errors import PlanMismatchError, SessionError
 from incremental.planner import Plan, Verdict
 from incremental.session.request import Request
 
@@ -47,15 +47,14 @@ def seal(plan: Plan, request: Request, env: str | None, configuration: str) -> s
         env: the environment of the configuration.
         configuration: a digest of catalog and parameters.
     """
-    content = json.loads(plan.to_json())
     document = {
         "format": FORMAT,
         "request": request.as_dict(),
         "env": env,
         "configuration": configuration,
-        "digest": _digest(content),
-        "plan": content,
+        "plan": json.loads(plan.to_json()),
     }
+    document["digest"] = _digest(document)
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -88,7 +87,7 @@ def read_sealed(text: str) -> Sealed:
             raise PlanMismatchError(
                 f"the plan file has format {document['format']!r}, not {FORMAT!r}: plan again"
             )
-        if _digest(document["plan"]) != document["digest"]:
+        if _digest(document) != document["digest"]:
             raise PlanMismatchError("the plan file was changed after it was written: plan again")
         return Sealed(
             Request.from_dict(document["request"]),
@@ -96,7 +95,7 @@ def read_sealed(text: str) -> Sealed:
             document["configuration"],
             document["plan"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, SessionError) as error:
         if isinstance(error, PlanMismatchError):
             raise
         raise PlanMismatchError(
@@ -125,9 +124,11 @@ def _differences(sealed: Plan, fresh: Plan) -> Iterator[str]:
             yield f"dataset {name!r}: planned with version {then or 'none'}, now {now or 'none'}"
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def _digest(document: Mapping[str, Any]) -> str:
+    """Return the digest of all that a plan file holds besides it."""
     import xxhash
 
+    content = {key: value for key, value in document.items() if key != "digest"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest: str = xxhash.xxh3_128_hexdigest(text.encode())
     return digest

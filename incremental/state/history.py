@@ -191,21 +191,34 @@ class History:
             connection.execute("DELETE FROM step WHERE run_id = ?", (run_id,))
             connection.execute("DELETE FROM run WHERE run_id = ?", (run_id,))
 
-    def runs(self, limit: int | None = None, nodes: Collection[str] = ()) -> tuple[RunRecord, ...]:
-        """Return the runs, newest first, without their steps; a row that cannot be read is left out.
+    def runs(
+        self, limit: int | None = None, nodes: Collection[str] = (), *, unfinished: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """Return the runs, newest first, without steps and details; a row that cannot be read is left out.
 
-        With ``nodes`` only those in which any of them was to run.
+        With ``nodes`` only those in which any of them was to run, with ``unfinished`` no succeeded ones.
         """
         most = -1 if limit is None else limit
         marks = ", ".join("?" * len(nodes))
-        where = f"WHERE run_id IN (SELECT run_id FROM step WHERE node IN ({marks}))" if nodes else ""
-        query = f"{_SELECT_RUN} {where} ORDER BY started DESC, run_id DESC LIMIT ?"
+        where = f"WHERE run_id IN (SELECT run_id FROM step WHERE node IN ({marks}))" if nodes else "WHERE 1"
+        where += " AND status != 'succeeded'" if unfinished else ""
+        # the few that are wanted before anything is counted or read of them
+        wanted = f"SELECT run_id FROM run {where} ORDER BY started DESC, run_id DESC LIMIT ?"
+        query = f"{_LIST_RUNS} WHERE run_id IN ({wanted}) ORDER BY started DESC, run_id DESC"
 
         def find(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
             rows = connection.execute(query, (*nodes, most))
             return tuple(_counted(run, connection) for run in _readable(rows.fetchall()))
 
         return self._ledger.read(find, ())
+
+    def done_since(self, run: RunRecord) -> frozenset[str]:
+        """Return the nodes that ran to their end in later runs."""
+
+        def find(connection: sqlite3.Connection) -> frozenset[str]:
+            return frozenset(node for (node,) in connection.execute(_DONE_SINCE, (run.started, run.run_id)))
+
+        return self._ledger.read(find, frozenset())
 
     def of_session(self, session_id: str) -> tuple[RunRecord, ...]:
         """Return the runs of one session, oldest first, without their steps."""
@@ -253,12 +266,21 @@ SELECT node, seconds, max(started) FROM step
 WHERE status = 'done' AND run_id IN (SELECT run_id FROM run ORDER BY started DESC LIMIT 50)
 GROUP BY node
 """
+_DONE_SINCE = """
+SELECT DISTINCT node FROM step WHERE status = 'done' AND run_id IN (
+    SELECT run_id FROM run WHERE (started, run_id) > (?, ?)
+)
+"""
 _SELECT_RUN = """
 SELECT run_id, session_id, status, started, ended, request, skipped, error, pid, host, details,
     (SELECT count(*) FROM step WHERE step.run_id = run.run_id),
     (SELECT count(*) FROM step WHERE step.run_id = run.run_id AND step.status = 'done')
 FROM run
 """
+_LIST_RUNS = _SELECT_RUN.replace(
+    "details,",
+    "CASE WHEN status = 'running' THEN details END,",  # they tell whether it is alive
+)
 _STEPS = f"""
 SELECT node, reason, CASE WHEN {_DONE} THEN 'done' ELSE status END, started, seconds, load_seconds,
     compute_seconds, save_seconds, bytes_in, bytes_out, worker, attempt, error

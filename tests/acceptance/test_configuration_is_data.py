@@ -256,7 +256,8 @@ def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
 def resealed(document: Any) -> str:
     """Return a plan file whose digest fits, as somebody would make who means harm."""
     if isinstance(document, dict) and "digest" in document and "plan" in document:
-        text = json.dumps(document["plan"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        rest = {key: value for key, value in document.items() if key != "digest"}
+        text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         document = {**document, "digest": xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))}
     return json.dumps(document)
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import xxhash
 from projects import CATALOG, make_project, snapshot
 
 from incremental.errors import DatasetError, NodeRunError, PlanMismatchError, SelectionError, UnmetInputsError
@@ -435,10 +436,19 @@ def test_a_sealed_plan_runs_only_while_the_world_is_as_it_was(project):
         assert session.run_sealed(text, replan=True).executed == ()
 
 
+def _resealed(text: str) -> str:
+    document = json.loads(text)
+    rest = {key: value for key, value in document.items() if key != "digest"}
+    plain = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps({**rest, "digest": xxhash.xxh3_128_hexdigest(plain.encode())})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda text: text.replace('"count"', '"coumt"'), "was changed after it was written"),
+        (lambda text: text.replace('"node_names": []', '"node_names": ["clean"]'), "was changed after"),
+        (lambda text: _resealed(text.replace('"tags": []', '"tags": [[1]]')), "given as a plan is none"),
         (lambda text: "{}", "the file given as a plan is none"),
         (lambda text: "not json", "the file given as a plan is none; make one with: incremental plan -o"),
         (

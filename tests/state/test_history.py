@@ -190,6 +190,17 @@ def test_a_run_that_began_before_it_was_planned_has_no_plan_yet(ledger: FileLedg
     assert planned.skipped_by_cause == {"present": ("b", "c")}
 
 
+def test_unfinished_runs_are_listed_and_what_later_ones_did(ledger: FileLedger) -> None:
+    history = History(ledger)
+    for place, (name, status) in enumerate({"r1": "succeeded", "r2": "failed", "r3": "succeeded"}.items()):
+        history.start(record(name, float(place), *(StepRecord(n, "", "planned") for n in "abc")))
+        history.note(name, StepRecord("abc"[place], "", "done", 1.0, 0.1))
+        history.end(name, status)
+    (unfinished,) = history.runs(unfinished=True)
+    assert unfinished.run_id == "r2"
+    assert history.done_since(unfinished) == {"c"}
+
+
 def test_runs_can_be_narrowed_to_nodes(ledger: FileLedger) -> None:
     history = History(ledger)
     for name, node in (("r1", "a"), ("r2", "b"), ("r3", "c")):
