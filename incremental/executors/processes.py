@@ -211,6 +211,8 @@ class ProcessExecutor(Executor[Key]):
         now = time.monotonic()
         for slot in list(self._busy.values()):
             if slot.until is not None and now >= slot.until:
+                if slot.has_said(now):
+                    continue
                 self._stop([slot])
                 self._retire(slot)
                 error = NodeTimeoutError(f"it took longer than {slot.timeout:g} s and was stopped")
@@ -306,6 +308,7 @@ class _Slot(Generic[Key]):
         self.name = f"process-{number}"
         self.timeout: float | None = None
         self.until: float | None = None
+        self.listened_until: float | None = None
         self.calls, theirs = context.Pipe()
         station = Station(theirs, site.lifeline, site.folder, os.getpid(), log_levels())
         self.process = context.Process(
@@ -320,6 +323,16 @@ class _Slot(Generic[Key]):
         self.key = key
         self.timeout = timeout
         self.until = None if timeout is None else time.monotonic() + timeout
+        self.listened_until = None
+
+    def has_said(self, now: float) -> bool:
+        """Whether there is more to hear of a call whose time is up: it may have ended before, unheard.
+
+        One that goes on talking is not listened to for long.
+        """
+        if self.listened_until is None:
+            self.listened_until = now + _GRACE
+        return now < self.listened_until and self.calls.poll()
 
 
 def thread_limits(workers: int, environ: Mapping[str, str]) -> dict[str, str]:

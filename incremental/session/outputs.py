@@ -164,9 +164,14 @@ class Outputs:
             OSError: an output cannot be read.
         """
         for each in chosen:
-            if each.record is not None:
-                verdict, members = self._verdict(each, each.record, tell)
-                yield Finding(each.dataset, each.node, each.location, verdict, each.record.run_id, members)
+            record = each.record
+            while record is not None:
+                verdict, members = self._verdict(each, record, tell)
+                now = self._ledger.marks().records.get(each.location) if verdict in DAMAGE else record
+                if now == record:
+                    yield Finding(each.dataset, each.node, each.location, verdict, record.run_id, members)
+                    break
+                record = now  # a run has written it meanwhile
 
     def _verdict(
         self, holding: Holding, record: Record, tell: Callable[[int], None] | None

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from incremental.session import Session
+from incremental.session.outputs import Verdict
+from incremental.session.request import Request
 from incremental.state import Claims
 
 PIPELINE = """
@@ -277,6 +280,22 @@ def test_damage_ends_with_code_1_and_repair_makes_just_that_again(cli, work: Pat
     assert {step["node"] for step in document(cli, "runs", "show", run)["steps"]} == {"train", "tell"}
     assert {name: file_of(work, name).read_bytes() for name in golden} == golden
     assert set(verdicts(cli).values()) == {"whole"}
+
+
+def test_an_output_that_a_run_replaces_while_it_is_verified_is_not_damaged(work: Path) -> None:
+    request = Request.of(only_missing_outputs=True)
+    with Session.create(work) as session, Session.create(work) as other:
+        outputs = session.outputs(request)
+        total = next(each for each in outputs.holdings if each.dataset == "total")
+        file = Path(total.location)
+        file.write_text("9")
+        other_outputs = other.outputs(request)
+        other_outputs.adopt(other_outputs.to_adopt(), other.history.claim())
+        (finding,) = outputs.verify([total])
+        assert finding.verdict is Verdict.WHOLE
+        file.write_text("8")
+        (finding,) = outputs.verify([total])
+        assert finding.verdict is Verdict.DAMAGED
 
 
 def test_repair_runs_what_is_needed_and_nothing_that_is_merely_missing(cli, work: Path) -> None:

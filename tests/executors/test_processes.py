@@ -104,6 +104,32 @@ def test_a_call_that_takes_too_long_is_killed_even_when_it_does_not_listen(befor
     assert left_since(before) == []
 
 
+def talk(marker: Path | None) -> str:
+    logging.getLogger("talk").error("once")
+    while marker is None:
+        logging.getLogger("talk").error("again")
+    marker.touch()
+    return "ended in time"
+
+
+def test_a_call_that_ended_in_time_has_ended_although_nobody_listened(tmp_path: Path) -> None:
+    with ProcessExecutor[str](1) as executor:
+        executor.start(talk)
+        executor.submit("a", tmp_path / "marker", 0.05)
+        while not (tmp_path / "marker").exists():
+            time.sleep(0.01)
+        time.sleep(1)  # the caller is busy, and what was logged is in front of the result
+        finished = executor.wait()
+    assert finished is not None
+    assert finished.value == "ended in time"
+
+
+def test_a_call_that_talks_for_ever_is_stopped_all_the_same(before: Any) -> None:
+    finished = run_one(talk, None, timeout=0.5)
+    assert isinstance(finished.error, NodeTimeoutError)
+    assert left_since(before) == []
+
+
 def test_what_a_call_started_ends_with_its_worker(before: Any) -> None:
     def job(_: Any) -> None:
         subprocess.Popen(["sleep", "60"])
