@@ -23,7 +23,7 @@ def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -
     return (
         *_pin_conflicts(pipeline, running, facts),
         *_parted_variants(pipeline, running, facts),
-        *_shared_locations(pipeline, facts, ordered=False),
+        *shared_locations(pipeline, facts, ordered=False),
     )
 
 
@@ -31,8 +31,28 @@ def find_warnings(selected: Selected, running: Collection[str], facts: Facts) ->
     """Return one sentence for each thing that a run of this plan may get wrong."""
     return (
         *_untestable(selected, running, facts),
-        *_shared_locations(selected.pipeline, facts, ordered=True),
+        *shared_locations(selected.pipeline, facts, ordered=True),
     )
+
+
+def shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iterator[str]:
+    """Yield the pairs of names that share a location and of which one is written.
+
+    ``ordered`` picks the pairs whose users the graph puts in order (an update in place), or the others.
+    """
+    for location, names in sorted(_names_by_location(pipeline, facts).items()):
+        for one, other in combinations(names, 2):
+            if not _is_written(one, other, pipeline):
+                continue
+            if _in_order(one, other, pipeline) is not ordered:
+                continue
+            if ordered:
+                yield f"datasets {one!r} and {other!r} share {location}: one is overwritten in place"
+            else:
+                yield (
+                    f"datasets {one!r} and {other!r} share {location} and no edge orders their nodes: "
+                    "give them different paths, or one name"
+                )
 
 
 def _pin_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -> Iterator[str]:
@@ -89,26 +109,6 @@ def _untestable(selected: Selected, running: Collection[str], facts: Facts) -> I
 
 def _stored_names(pipeline: Pipeline) -> set[str]:
     return {name for node in pipeline.nodes for name in (*node.reads, *node.writes)}
-
-
-def _shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iterator[str]:
-    """Yield the pairs of names that share a location and of which one is written.
-
-    ``ordered`` picks the pairs whose users the graph puts in order (an update in place), or the others.
-    """
-    for location, names in sorted(_names_by_location(pipeline, facts).items()):
-        for one, other in combinations(names, 2):
-            if not _is_written(one, other, pipeline):
-                continue
-            if _in_order(one, other, pipeline) is not ordered:
-                continue
-            if ordered:
-                yield f"datasets {one!r} and {other!r} share {location}: one is overwritten in place"
-            else:
-                yield (
-                    f"datasets {one!r} and {other!r} share {location} and no edge orders their nodes: "
-                    "give them different paths, or one name"
-                )
 
 
 def _names_by_location(pipeline: Pipeline, facts: Facts) -> dict[str, list[str]]:

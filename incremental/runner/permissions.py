@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from incremental.planner.conflicts import shared_locations
 from incremental.planner.facts import IN_MEMORY, State
 
 if TYPE_CHECKING:
@@ -17,7 +19,9 @@ _READ_ONLY = "is read-only for you; change its permissions, or the path"
 
 
 def denials(plan: Plan) -> tuple[str, ...]:
-    """Return a sentence for each place on disk that the plan needs and the user may not read or write.
+    """Return a sentence for each place on disk that the plan needs and may not use as it is.
+
+    The user may not read or write it, or two datasets that nothing orders would write it by different names.
 
     Found now it costs nothing; found when the last node saves it costs what ran before. Places that are
     not on this machine are not looked at.
@@ -33,7 +37,25 @@ def denials(plan: Plan) -> tuple[str, ...]:
         obstacle = _obstacle(location, is_there, folders)
         if obstacle is not None:
             names_by_fault.setdefault(f"cannot be saved: {obstacle}", []).append(name)
-    return tuple(f"{_listed(names)} {fault}" for fault, names in names_by_fault.items())
+    denied = tuple(f"{_listed(names)} {fault}" for fault, names in names_by_fault.items())
+    return (*denied, *_shared_over_links(plan))
+
+
+def _shared_over_links(plan: Plan) -> tuple[str, ...]:
+    """Return a sentence for each two datasets at one file that a link to a folder gives two names."""
+    locations = plan.facts.locations
+    if not any(True for _ in _targets(plan)):
+        return ()
+    folders = {where.rpartition("/")[0] for where in locations.values() if where.startswith("/")}
+    real = {folder: os.path.realpath(folder or "/").rstrip("/") for folder in folders}
+    if len(set(real.values())) == len(real):
+        return ()
+    followed = {}
+    for name, location in locations.items():
+        folder, _, base = location.rpartition("/")
+        followed[name] = f"{real[folder]}/{base}" if folder in real else location
+    shared = shared_locations(plan.pipeline, replace(plan.facts, locations=followed), ordered=False)
+    return tuple(sentence for sentence in shared if sentence not in plan.conflicts)
 
 
 def _sources(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from graphs import graph, names
 
-from incremental.errors import DatasetError, NodeRunError, RunError, UnmetInputsError
+from incremental.errors import DatasetError, NodeRunError, PlanError, RunError, UnmetInputsError
 from incremental.events import Event, NodeFinished
 from incremental.executors import Executor, InlineExecutor
 from incremental.io import DataCatalog, MemoryDataset
@@ -525,3 +525,20 @@ def test_the_warnings_of_a_plan_are_logged(tmp_path: Path, caplog: pytest.LogCap
     run(graph("raw -> blind"), DataCatalog({"blind": Blind(), "raw": 1}), missing=True)
     assert "Blind" in caplog.text
     assert catalog
+
+
+def test_two_outputs_at_one_file_over_a_link_are_refused_unless_the_graph_orders_them(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    entries = {
+        name: {"type": "json.JSONDataset", "filepath": f"{tmp_path}/{folder}/x.json"}
+        for name, folder in (("a", "real"), ("b", "link"))
+    }
+    catalog = DataCatalog.from_config(entries)
+    with pytest.raises(PlanError) as caught:
+        run(graph("() -> a; () -> b"), catalog)
+    assert str(caught.value) == (
+        f"datasets 'a' and 'b' share {tmp_path}/real/x.json and no edge orders their nodes: "
+        "give them different paths, or one name"
+    )
+    assert run(graph("() -> a -> b"), catalog).executed == ("a", "b")
