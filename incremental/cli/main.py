@@ -12,7 +12,7 @@ from incremental.cli import exit_codes
 from incremental.cli.call import Call
 from incremental.cli.commands import LazyGroup, common, examples
 from incremental.cli.interrupts import leave
-from incremental.cli.output import Output
+from incremental.cli.output import Output, open_closed_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ _COMMANDS = {
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its code."""
+    open_closed_streams()
     leave(invoke(sys.argv[1:]))
 
 

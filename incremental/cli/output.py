@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -38,9 +39,12 @@ class Output:
         self._write(self.stdout, json_text(document, self.redactor.scrub))
 
     def tell(self, text: str) -> None:
-        """Write to stderr what is no answer."""
+        """Write to stderr what is no answer. A terminal that is gone, or a full disk, ends no run."""
         look = look_of(self.stderr, self.environ)
-        self._write(self.stderr, look.spell(self.redactor.scrub(text)))
+        try:
+            self._write(self.stderr, look.spell(self.redactor.scrub(text)))
+        except OSError:
+            _let_go(self.stderr)
 
     def _write(self, stream: TextIO, text: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -50,6 +54,13 @@ class Output:
             stream.flush()
         except BrokenPipeError:
             _let_go(stream)
+
+
+def open_closed_streams() -> None:
+    """Have what a caller closed (``2>&-``) lead nowhere, before a file of ours is opened in its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - kept
 
 
 def look_of(stream: TextIO, environ: Mapping[str, str]) -> Look:

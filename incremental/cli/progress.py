@@ -68,9 +68,10 @@ class _Bar:
 
     def stop(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                bar.stop()
 
     def _start(self, planned: int) -> None:
         from rich.console import Console

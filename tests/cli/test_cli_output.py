@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -81,6 +84,25 @@ def test_a_broken_pipe_without_a_descriptor_is_let_go() -> None:
             raise BrokenPipeError
 
     Output(Broken(), io.StringIO(), {}).answer("x")
+
+
+def test_what_cannot_be_told_ends_nothing_but_an_answer_that_is_lost_does() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Output(io.StringIO(), Full(), {}).tell("x")
+    with pytest.raises(OSError, match="No space left"):
+        Output(Full(), io.StringIO(), {}).answer("x")
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_the_caller_closed_leads_nowhere(closed: str) -> None:
+    number = ("stdin", "stdout", "stderr").index(closed)
+    program = f"import os, sys; os.close({number}); os.execv(sys.executable, sys.argv[1:])"
+    arguments = [sys.executable, "-m", "incremental", "--version"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_bar_shows_running_nodes_and_goes_away() -> None:
