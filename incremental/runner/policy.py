@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 RETRY, TIMEOUT = "retry-", "timeout-"
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _LONGEST_PAUSE = 60.0  # seconds
+_MOST_DOUBLINGS = 60  # more than any pause needs, and fewer than a number can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class FailurePolicy:
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait after the failure of an attempt, counted from 1."""
-        return min(_LONGEST_PAUSE, self.backoff * 2.0 ** (attempt - 1))
+        return min(_LONGEST_PAUSE, self.backoff * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
 
 
 def _number(node: Node, prefix: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import threading
 from itertools import chain, groupby
@@ -36,6 +37,7 @@ class LedgerFile:
         self._durable = durable
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that the connection writes
         self._waiting: list[tuple[str, Iterable[Any]]] = []
         self._timer: threading.Timer | None = None
 
@@ -102,6 +104,7 @@ class LedgerFile:
         """
         with self._lock:
             self.flush()
+            self._leave_what_is_gone()
             if self._connection is not None:
                 try:
                     return query(self._connection)
@@ -147,7 +150,22 @@ class LedgerFile:
         return "NORMAL" if self._durable else "OFF"
 
     def _open(self) -> sqlite3.Connection:
+        self._leave_what_is_gone()
         if self._connection is None:
             self._connection = open_for_writing(self.path)
+            self._identity = self._found()
             self._connection.execute(f"PRAGMA synchronous={self._relaxed}")
         return self._connection
+
+    def _leave_what_is_gone(self) -> None:
+        """Close a file that was removed, or set aside, while it was open: nobody would read it again."""
+        if self._connection is not None and self._found() != self._identity:
+            self._connection.close()
+            self._connection = None
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - asked for each record
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino

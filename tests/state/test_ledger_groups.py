@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -182,6 +183,23 @@ def test_new_times_of_the_same_content_keep_generation_and_inputs(ledger: FileLe
     assert (record.digest, record.attempt, marks.generations["/b"]) == ("digest", 1, generation)
     ledger.commit("run", "a", [out("a")], {})
     assert ledger.marks().outdated == {"/b": ("/a",)}
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "set aside"])
+def test_a_file_that_goes_while_it_is_open_is_left(ledger: FileLedger, how: str) -> None:
+    ledger.commit("run 1", "n", [out("a")], {})
+    ledger.flush()
+    if how == "set aside":
+        ledger.path.rename(ledger.path.with_name("aside"))
+    else:
+        shutil.rmtree(ledger.path.parent)
+    if how == "replaced":
+        other = another(ledger)
+        other.commit("run 2", "n", [out("b")], {})
+        other.close()
+    ledger.begin("run 3", "n", [out("c")])
+    assert ledger.marks().begun == another(ledger).marks().begun == {"/c"}
+    assert ledger.marks().generations.keys() == ({"/b"} if how == "replaced" else set())
 
 
 @pytest.mark.parametrize("number", [2**63, 2**64 - 1, 13_569_465_600 * 10**9, -1])
