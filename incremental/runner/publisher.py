@@ -124,6 +124,8 @@ class Publisher:
             for output in outputs:
                 self._generations[output.location] = generation
                 self._digests[output.location] = output.version, output.digest
+                if self._facts.state(output.dataset) is State.INCOMPLETE:  # it may be saved otherwise by now
+                    unmark(output.location)
             for output in self._in_place.pop(node.name, ()):
                 unmark(output.location)
         for name in node.writes:

@@ -678,3 +678,18 @@ def test_of_partitions_that_stay_and_of_members_without_one_no_digest_is_known(t
     assert whole.digest is None
     whole.discard()
     assert foreign.content_digest() is None
+
+
+def test_a_save_of_one_partition_ends_what_a_save_of_several_began(place: str, monkeypatch: Any) -> None:
+    def fail(self: Any) -> None:
+        raise KeyboardInterrupt
+
+    dataset = texts(place)
+    dataset.save({"a": "1"})
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(members.MembersSave, "_end", fail)
+        dataset.save({"a": "2", "b": "2"})
+    assert not texts(place).exists()
+    texts(place).save({"a": "3"})
+    assert texts(place).exists()
+    assert loaded(texts(place)) == {"a": "3", "b": "2"}

@@ -128,6 +128,21 @@ def test_half_a_save_is_incomplete_until_it_is_made_again(
     assert reasons(pipeline, catalog, book) == {}
 
 
+def test_an_output_is_whole_once_it_is_made_even_by_another_kind_of_dataset(
+    tmp_path: Path, ledger: FileLedger
+) -> None:
+    pipeline = graph("() -> a", functions={"a": lambda: WHOLE})
+    before = catalog_of(tmp_path, {"a": InPlace})
+    before["a"].fails = ValueError("no")
+    with pytest.raises(NodeRunError):
+        run(pipeline, before, ledger)
+    entry = {"type": "text.TextDataset", "filepath": str(tmp_path / "a")}
+    catalog = DataCatalog.from_config({"a": entry})
+    assert run(pipeline, catalog, ledger).executed == ("a",)
+    assert files(tmp_path) == {"a"}
+    assert reasons(pipeline, catalog, ledger) == {}
+
+
 def test_the_same_catalog_does_not_trust_half_a_save_in_its_next_run(tmp_path: Path) -> None:
     pipeline = graph("() -> a -> b", functions={"a": lambda: WHOLE})
     catalog = catalog_of(tmp_path, {"a": Table}, "b")

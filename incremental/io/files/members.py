@@ -228,7 +228,11 @@ class MembersSave:
 
         Should one fail, those before it are new and those after it are old, and the mark stays.
         """
-        needs_mark = len(self._staged) > 1 or self._dataset.overwrite
+        needs_mark = (
+            len(self._staged) > 1
+            or self._dataset.overwrite
+            or is_begun(self._storage, self._path)  # by a save that never ended: this one does
+        )
         try:
             if needs_mark:
                 self._begin()
