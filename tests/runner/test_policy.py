@@ -30,4 +30,4 @@ def test_by_default_nothing_is_tried_again_and_nothing_is_timed():
 
 def test_pauses_double_up_to_a_minute():
     policy = FailurePolicy(backoff=0.5)
-    assert [policy.pause(attempt) for attempt in (1, 2, 3, 9)] == [0.5, 1.0, 2.0, 60.0]
+    assert [policy.pause(attempt) for attempt in (1, 2, 3, 9, 9999)] == [0.5, 1.0, 2.0, 60.0, 60.0]
