@@ -339,10 +339,7 @@ class _Slot(Generic[Key]):
         self.listened_until = None
 
     def has_said(self, now: float) -> bool:
-        """Whether there is more to hear of a call whose time is up: it may have ended before, unheard.
-
-        One that goes on talking is not listened to for long.
-        """
+        """Whether a call whose time is up, and may have ended before, is still to be heard for a moment."""
         if self.listened_until is None:
             self.listened_until = now + _GRACE
         return now < self.listened_until and self.calls.poll()

@@ -189,7 +189,8 @@ def test_a_run_elsewhere_keeps_its_ledger_in_the_project(
 def noted(folder: Path) -> Any:
     """Return the record of the last run."""
     ledger = FileLedger(folder / ".incremental" / "ledger.sqlite", folder)
-    found = History(ledger).runs()[0]
+    history = History(ledger)
+    found = history.run(history.runs()[0].run_id)
     ledger.close()
     return found
 

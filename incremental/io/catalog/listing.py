@@ -108,7 +108,7 @@ def answer_local(folder: str, questions: list[Question], answers: Answers) -> No
                 marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # it writes in place
                 if marked and answers.states[question.name] is State.PRESENT:
                     answers.states[question.name] = State.INCOMPLETE
-                is_absent = answers.states[question.name] is State.ABSENT
+                is_absent = question.pin is None and answers.states[question.name] is State.ABSENT
                 if is_absent and os.path.isfile(f"{folder}/{question.base}"):  # noqa: PTH113
                     answers.obstructed.append(question.name)
 
