@@ -118,7 +118,7 @@ def _sentence(node: Node, error: BaseException, trace: Trace | None) -> str:
         trace.attach(error)
     text = str(error)
     if isinstance(error, SystemExit):
-        text = f"it calls sys.exit({error.code!r})"
+        text = f"it calls sys.exit({', '.join(map(repr, error.args))})"
     elif not isinstance(error, RunError) or type(error) is NodeRunError or not text:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"node {node.name!r} failed: {text}"

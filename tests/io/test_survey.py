@@ -499,14 +499,3 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path, others: int)
     assert str(caught.value) == (
         f"dataset 'a' of type 'text.TextDataset': {tmp_path}/a is a folder; name a file"
     )
-
-
-def test_a_file_where_the_folder_of_versions_is_to_be_is_told_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("saved without versions")
-    entry = {"type": "text.TextDataset", "filepath": str(tmp_path / "a"), "versioned": True}
-    with pytest.raises(DatasetError) as caught:
-        survey(DataCatalog.from_config({"a": entry}), ["a"])
-    assert str(caught.value) == (
-        f"dataset 'a' of type 'text.TextDataset': {tmp_path}/a is a file that was saved without versions; "
-        "move it away, or remove 'versioned'"
-    )

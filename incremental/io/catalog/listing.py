@@ -70,7 +70,7 @@ class Answers:
     states: dict[str, State] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     obstructed: list[str] = field(default_factory=list)
-    """The names of datasets that live in one file and have a folder in its place, or the other way round."""
+    """The names of datasets that live in one file and have a folder in its place."""
 
     def note_version(self, question: Question, version: str | None) -> None:
         """Note the version that a load would read, None for no version that is whole."""
@@ -108,9 +108,6 @@ def answer_local(folder: str, questions: list[Question], answers: Answers) -> No
                 marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # it writes in place
                 if marked and answers.states[question.name] is State.PRESENT:
                     answers.states[question.name] = State.INCOMPLETE
-                is_absent = question.pin is None and answers.states[question.name] is State.ABSENT
-                if is_absent and os.path.isfile(f"{folder}/{question.base}"):  # noqa: PTH113
-                    answers.obstructed.append(question.name)
 
 
 def answer_remote(

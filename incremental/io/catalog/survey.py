@@ -157,11 +157,11 @@ class Survey:
                     f"cannot look for {names}{more} in {folder}: {reason}; check its permissions"
                 )
         for name in self.answers.obstructed:
-            entry = self.catalog.entry(name) or {}
-            kind = "a folder; name a file"
-            if entry.get("versioned"):
-                kind = "a file that was saved without versions; move it away, or remove 'versioned'"
-            self.faults.append(str(self._unusable(name, entry, f": {self.locations[name]} is {kind}")))
+            where = self.locations[name]
+            fault = self._unusable(
+                name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
+            )
+            self.faults.append(str(fault))
         for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
