@@ -555,14 +555,21 @@ def test_the_git_commit_and_dirtiness_are_recorded(project):
             ["git", *identity, *arguments], cwd=project, check=True, capture_output=True, text=True
         ).stdout.strip()
 
+    (project / ".gitignore").write_text(
+        "data\n.incremental\n__pycache__\n"
+    )  # git is asked while these are written
     git("init", "-q")
     git("add", ".")
     git("commit", "-qm", "x")
-    with Session.create(project) as session:
-        session.run()
-    data = json.loads(next((project / ".incremental/sessions").iterdir()).read_text())
-    assert data["git_sha"] == git("rev-parse", "HEAD")
-    assert data["git_dirty"] is True
+    found = []
+    for text in ("", "# changed\n"):
+        with (project / "conf/base/parameters.yml").open("a") as file:
+            file.write(text)
+        with Session.create(project) as session:
+            session.run()
+        data = json.loads((project / f".incremental/sessions/{session.session_id}.json").read_text())
+        found.append((data["git_sha"], data["git_dirty"]))
+    assert found == [(git("rev-parse", "HEAD"), False), (git("rev-parse", "HEAD"), True)]
 
 
 def test_a_sealed_plan_is_refused_when_a_newer_version_would_be_read(tmp_path):
