@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from incremental.errors import LedgerError
 from incremental.io.catalog.markers import mark, sync_in_place, unmark
+from incremental.io.files.digests import digest_at
 from incremental.io.files.member_digests import completed, is_of_members
-from incremental.io.files.stamps import stamp_at
+from incremental.io.files.stamps import path_at, stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
@@ -189,5 +190,15 @@ class Publisher:
         stamp = stamp_at(location, version)
         if stamp is None:
             return Output(name, location, version, digest=digest, attempt=outcome.attempt)
+        if digest is None:  # written in place by a class that is not ours
+            digest = _digest_of_written(path_at(location, version))
         times = (stamp.st_mtime_ns, stamp.st_ino, stamp.st_ctime_ns)
         return Output(name, location, version, stamp.st_size, *times, digest, outcome.attempt)
+
+
+def _digest_of_written(path: str | None) -> str | None:
+    """Return the digest of a file that was just written and is in the page cache still; None if none can be had."""
+    try:
+        return None if path is None else digest_at(path)
+    except OSError:
+        return None
