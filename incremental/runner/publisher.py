@@ -197,7 +197,7 @@ class Publisher:
 
 
 def _digest_of_written(path: str | None) -> str | None:
-    """Return the digest of a file that was just written and is in the page cache still; None if none can be had."""
+    """Return the digest of a file that was just written, which is in the page cache still; None for no file."""
     try:
         return None if path is None else digest_at(path)
     except OSError:
