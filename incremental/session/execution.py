@@ -7,12 +7,13 @@ import logging
 import shlex
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.errors import IncrementalError, PlanMismatchError, SessionError, did_you_mean
+from incremental.errors import IncrementalError, NodeRunError, PlanMismatchError, SessionError, did_you_mean
 from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
@@ -26,7 +27,7 @@ from incremental.session.request import DEFAULT, Request
 from incremental.session.sealed import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from incremental.events import Listener
     from incremental.io import DataCatalog
@@ -111,10 +112,11 @@ class Execution:
         selected = self._served(request)
         recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
         run_id = None if recorder is None else recorder.run_id
-        catalog = self._context.create_catalog(run_id, request.load_versions)
         about = self._run_params(asked, runner, run_id)
-        told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
-        self._call("before_pipeline_run", **told)
+        with _ended_by_an_error(recorder):  # as in Kedro, ``on_pipeline_error`` is told of what comes later
+            catalog = self._context.create_catalog(run_id, request.load_versions)
+            told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
+            self._call("before_pipeline_run", **told)
         try:
             survey = locate_all(selected.pipeline, catalog)
             outputs = _outputs(selected.pipeline.nodes, survey.locations)
@@ -293,7 +295,7 @@ class Execution:
 
     def _tell_success(self, result: RunResult, **arguments: Any) -> None:
         if self._hooks is not None:
-            names = result if self._context.tells_datasets else ()
+            names = result if self._context.tells_as_kedro else ()
             datasets = {name: result.dataset(name) for name in names}
             self._call("after_pipeline_run", run_result=datasets or result, **arguments)
 
@@ -301,7 +303,11 @@ class Execution:
         if self._hooks is not None:
             from incremental.hooks.manager import tell_error
 
-            tell_error(self._hooks, "on_pipeline_error", error, **arguments)
+            cause = (
+                error.__cause__ if isinstance(error, NodeRunError) and self._context.tells_as_kedro else None
+            )
+            told = cause if isinstance(cause, Exception) else error
+            tell_error(self._hooks, "on_pipeline_error", told, **arguments)
 
 
 def _asked(run: RunRecord) -> Request:
@@ -335,6 +341,17 @@ def _sweep(prepared: Prepared) -> None:
     plan = prepared.plan
     written = {name for node in plan.selected.pipeline.nodes for name in node.writes}
     sweep(prepared.catalog, written, plan.facts.locations)
+
+
+@contextmanager
+def _ended_by_an_error(recorder: Recorder | None) -> Iterator[None]:
+    """Note that a run ended, should something fail before it is planned."""
+    try:
+        yield
+    except BaseException as error:
+        if recorder is not None:
+            _end(recorder, error)
+        raise
 
 
 def _end(recorder: Recorder, error: BaseException) -> None:
