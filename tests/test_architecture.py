@@ -38,7 +38,7 @@ IMPURE_MODULES = {
     "yaml", "fsspec", "click", "rich", "omegaconf", "pluggy", "joblib", "pandas", "filelock", "time", "random",
 }  # fmt: skip
 HEAVY = (
-    "networkx", "fsspec", "joblib", "yaml", "omegaconf", "pluggy", "click", "rich", "pandas", "numpy", "sqlite3",
+    "networkx", "fsspec", "cloudpickle", "yaml", "omegaconf", "pluggy", "click", "rich", "pandas", "numpy", "sqlite3",
     "logging", "asyncio", "importlib.metadata", "xxhash", "filelock", "dask", "multiprocessing",
 )  # fmt: skip
 MODULES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}

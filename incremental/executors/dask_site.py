@@ -11,8 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError, WorkerDiedError
+from incremental.executors.cores import thread_limits
 from incremental.executors.dask_notes import notes_of, read_notes
-from incremental.executors.processes import death, scratch_folder, thread_limits
+from incremental.executors.processes import death, scratch_folder
 from incremental.executors.worker import kill_group
 
 if TYPE_CHECKING:

@@ -64,15 +64,6 @@ class _OwnParcel(Parcel):
             remove(self.files)
 
 
-def cloudpickle() -> Any:
-    """Return the cloudpickle that comes with joblib: newer ones depend on it, older ones bring it."""
-    try:
-        import cloudpickle as found
-    except ImportError:
-        from joblib.externals import cloudpickle as found
-    return found
-
-
 def scratch_root() -> str:
     """Return the folder for large buffers: one in memory if there is one."""
     import tempfile
@@ -181,7 +172,9 @@ def _dumps(value: Any, keep: Callable[[pickle.PickleBuffer], bool]) -> bytes:
 
 @functools.cache
 def _pickler() -> Any:
-    base: Any = cloudpickle().Pickler
+    import cloudpickle
+
+    base: Any = cloudpickle.Pickler
     reduce = base.dispatch_table[CodeType]
 
     def reduce_code(code: CodeType) -> tuple[Any, ...]:
@@ -199,12 +192,9 @@ def _names_what_stays_here(body: bytes) -> bool:
     """Tell whether a pickle may name something by a module that another process does not have."""
     if b"__main__" in body:
         return True
-    for pickler in ("cloudpickle", "joblib.externals.cloudpickle"):
-        if pickler in sys.modules:
-            modules: set[str] = sys.modules[pickler].list_registry_pickle_by_value()
-            if modules and any(name.encode() in body for name in modules):
-                return True
-    return False
+    cloudpickle = sys.modules.get("cloudpickle")
+    modules: set[str] = set() if cloudpickle is None else cloudpickle.list_registry_pickle_by_value()
+    return any(name.encode() in body for name in modules)
 
 
 def _write(raw: memoryview, folder: str) -> str:

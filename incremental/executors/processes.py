@@ -1,4 +1,4 @@
-"""The executor of processes: each slot is one process of loky's, so that its death names what it ran.
+"""The executor of processes: each slot is one process, so that its death names what it ran.
 
 It knows nothing of nodes. Each slot is spoken to over a pipe of its own, from the thread of the caller.
 """
@@ -10,6 +10,8 @@ import os
 import selectors
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import weakref
@@ -19,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors.base import Executor, Finished, Key, drop
+from incremental.executors.cores import thread_limits
 from incremental.executors.logs import log_levels, relog
 from incremental.executors.parcels import Parcel, opened, pack, scratch_root, seal, unpack
-from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group, serve
+from incremental.executors.worker import ASK, CALL, ERROR, GO, JOB, LOG, Station, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,11 +33,9 @@ if TYPE_CHECKING:
 _FOLDER = "incremental-"
 _GRACE = 0.7  # seconds that a stopped worker has to take back what it began
 _PULSE = 1.0  # seconds between looks whether a busy worker is alive, should its pipe not tell
-_THREADS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS",
-    "LOKY_MAX_CPU_COUNT",
-)  # fmt: skip
+_BOOT = "import sys; sys.path[:] = {!r}; from incremental.executors.worker import main; main({})"
+"""What a worker runs: before its search path is the driver's, a file of the folder that it is in could stand
+for any module."""
 
 
 class ProcessExecutor(Executor[Key]):
@@ -154,6 +155,7 @@ class ProcessExecutor(Executor[Key]):
     def _new_slot(self, site: _Site) -> _Slot[Key]:
         slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
+            slot.calls.send_bytes(site.station_of(slot.name))
             slot.calls.send_bytes(self._job)
         self._selector.register(slot.descriptor, selectors.EVENT_READ, slot)
         return slot
@@ -215,13 +217,12 @@ class ProcessExecutor(Executor[Key]):
                 self._retire(slot)
                 error = NodeTimeoutError(f"it took longer than {slot.timeout:g} s and was stopped")
                 self._gone.append(Finished(slot.key, None, error, slot.name))
-            elif not slot.process.is_alive() and not slot.calls.poll():
+            elif slot.process.poll() is not None and not slot.calls.poll():
                 self._bury(slot)
 
     def _bury(self, slot: _Slot[Key]) -> None:
         """Say what became of a worker that is gone; the next call gets a new one."""
-        slot.process.join(2)
-        code = slot.process.exitcode
+        code = slot.exit_code(within=2)
         self._stop([slot])
         self._retire(slot)
         self._gone.append(Finished(slot.key, None, death(code), slot.name))
@@ -251,8 +252,15 @@ class _Site:
 
         self.folder = _new_scratch()
         self.lifeline, self._held = Pipe(duplex=False)
-        self.environment = thread_limits(workers, os.environ)
+        self.environment = {**os.environ, **thread_limits(workers, os.environ)}
         self.close = weakref.finalize(self, _close_site, self._held, self.lifeline, self.folder)
+
+    def station_of(self, name: str) -> bytes:
+        """Return what a worker is told first."""
+        from multiprocessing import current_process
+
+        us = os.getpid(), bytes(current_process().authkey), tuple(sys.argv)
+        return pack(Station(f"{_FOLDER}{name}", self.lifeline.fileno(), self.folder, log_levels(), *us), None)
 
 
 @contextlib.contextmanager
@@ -298,36 +306,33 @@ class _Slot(Generic[Key]):
     key: Key
 
     def __init__(self, number: int, site: _Site) -> None:
-        from joblib.externals.loky.backend import get_context, resource_tracker
+        from multiprocessing import Pipe
 
-        context = get_context("loky")
-        resource_tracker.ensure_running()  # or it would unblock signals in the middle of what follows
         self.number = number
         self.name = f"process-{number}"
         self.timeout: float | None = None
         self.until: float | None = None
-        self.calls, theirs = context.Pipe()
-        station = Station(theirs, site.lifeline, site.folder, os.getpid(), log_levels())
-        self.process = context.Process(
-            target=serve, args=(station,), name=f"incremental-{self.name}", env=site.environment
-        )
-        with _no_interrupts():
-            self.process.start()
-        theirs.close()
+        self.calls, theirs = Pipe()
         self.descriptor = self.calls.fileno()
+        boot = _BOOT.format(list(map(str, sys.path)), theirs.fileno())
+        with theirs, _no_interrupts():
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", boot],
+                stdin=subprocess.DEVNULL,
+                env=site.environment,
+                pass_fds=(theirs.fileno(), site.lifeline.fileno()),
+            )
+
+    def exit_code(self, within: float) -> int | None:
+        """Return how the process ended, if it does within so many seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, within))
+        return self.process.returncode
 
     def begin(self, key: Key, timeout: float | None) -> None:
         self.key = key
         self.timeout = timeout
         self.until = None if timeout is None else time.monotonic() + timeout
-
-
-def thread_limits(workers: int, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that give each worker its share of the cores; what the user set stands."""
-    from joblib.externals.loky import cpu_count
-
-    share = str(max(1, cpu_count() // workers))
-    return {name: share for name in _THREADS if name not in environ}
 
 
 @contextlib.contextmanager
@@ -346,17 +351,16 @@ def _no_interrupts() -> Iterator[None]:
 def _end(slots: list[_Slot[Any]]) -> None:
     """End processes: those that listen by themselves, the others by force."""
     for slot in slots:
-        with contextlib.suppress(OSError, ValueError):
-            slot.process.terminate()
+        slot.process.terminate()
     until = time.monotonic() + _GRACE
     for slot in slots:
-        slot.process.join(max(0.0, until - time.monotonic()))
+        slot.exit_code(within=until - time.monotonic())
     for slot in slots:
-        if slot.process.is_alive():
+        if slot.process.poll() is None:
             kill_group(slot.process.pid)
         else:
             kill_rest(slot.process.pid)
-        slot.process.join(2)
+        slot.exit_code(within=2)
 
 
 def kill_rest(group: int) -> None:

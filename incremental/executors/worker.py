@@ -31,28 +31,35 @@ VALUE, ERROR, LOG, ASK = b"v", b"e", b"l", b"a"
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What a worker is told when it starts."""
+    """What a worker is told first."""
 
-    calls: Connection
-    lifeline: Connection
+    name: str
+    lifeline: int
+    """The descriptor of the pipe that closes when the driver is gone."""
     folder: str
     """For large buffers of results."""
+    log_levels: dict[str, int]
     driver: int
     """The process that it belongs to."""
-    log_levels: dict[str, int]
+    authkey: bytes
+    """What opens the driver's own managers and listeners of multiprocessing."""
+    argv: tuple[str, ...]
+    """The driver's command line, for code of the user's that looks at it."""
 
 
 class Stopped(BaseException):
     """The driver wants this worker to end: what runs takes back what it began."""
 
 
-def serve(station: Station) -> None:
-    """Answer calls until the driver is gone, or says that it is enough."""
+def main(descriptor: int) -> None:
+    """Answer calls that come over a pipe until the driver is gone, or says that it is enough."""
     code = 1
     try:
         try:
+            calls = _connected(descriptor)
+            station = unpack(calls.recv_bytes())
             _settle(station)
-            _answer_all(station)
+            _answer_all(calls, station)
             code = 0
         except (EOFError, OSError, Stopped):
             code = 0
@@ -62,18 +69,26 @@ def serve(station: Station) -> None:
         _exit(code)
 
 
-def _answer_all(station: Station) -> None:
+def _connected(descriptor: int) -> Connection:
+    """Return the end of a pipe that what this process starts does not get."""
+    from multiprocessing.connection import Connection
+
+    os.set_inheritable(descriptor, False)
+    return Connection(descriptor)
+
+
+def _answer_all(calls: Connection, station: Station) -> None:
     speech = threading.Lock()  # threads of a node log while it runs
-    _forward_logs(station, speech)
+    _forward_logs(calls, station.log_levels, speech)
     job: Any = None
 
     def ask() -> None:
         with speech:
-            station.calls.send_bytes(ASK)
-        station.calls.recv_bytes()
+            calls.send_bytes(ASK)
+        calls.recv_bytes()
 
     while True:
-        message = station.calls.recv_bytes()
+        message = calls.recv_bytes()
         if message[:1] == JOB:
             job = _loaded(message[1:])
             continue
@@ -81,7 +96,7 @@ def _answer_all(station: Station) -> None:
         kind, answer = _answer(job, message[1:], station.folder)
         del message
         with speech:
-            station.calls.send_bytes(kind + answer)
+            calls.send_bytes(kind + answer)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
             return  # the job kept the Stopped for itself
 
@@ -149,6 +164,8 @@ def pack_error(error: BaseException) -> bytes:
 
 def _settle(station: Station) -> None:
     """Become a process that only the driver ends, and that says nothing on stdout."""
+    from multiprocessing import current_process
+
     with contextlib.suppress(OSError, AttributeError):
         os.setpgid(0, 0)  # Ctrl-C is for the driver, and what a node starts ends with this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -156,10 +173,14 @@ def _settle(station: Station) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     _die_with_parent(station.driver)
-    threading.Thread(target=_watch, args=(station.lifeline,), name="lifeline", daemon=True).start()
+    threading.Thread(
+        target=_watch, args=(_connected(station.lifeline),), name="lifeline", daemon=True
+    ).start()
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(2, 1)
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.argv[:] = station.argv
+    current_process().name, current_process().authkey = station.name, station.authkey
 
 
 def _stop(number: int, frame: Any) -> None:
@@ -195,13 +216,13 @@ def _die_with_parent(driver: int) -> None:
         _exit(1)
 
 
-def _forward_logs(station: Station, speech: threading.Lock) -> None:
+def _forward_logs(calls: Connection, levels: dict[str, int], speech: threading.Lock) -> None:
     def send(record: bytes) -> None:
         with speech:
-            station.calls.send_bytes(LOG + record)
+            calls.send_bytes(LOG + record)
 
     logging.getLogger().handlers[:] = [Forwarder(send)]
-    set_levels(station.log_levels)
+    set_levels(levels)
 
 
 def flush() -> None:

@@ -10,7 +10,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from incremental.config.faults import show_path
 from incremental.errors import IncrementalError, ProjectError, did_you_mean
@@ -118,17 +118,18 @@ def import_file(project: Project) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
-    for pickler in ("cloudpickle", "joblib.externals.cloudpickle"):
-        if pickler in sys.modules:
-            sys.modules[pickler].register_pickle_by_value(module)
+    if "cloudpickle" in sys.modules:
+        sys.modules["cloudpickle"].register_pickle_by_value(module)
     return module
 
 
-def pickle_by_value(cloudpickle: Any) -> None:
-    """Tell a ``cloudpickle`` that functions of one-file projects travel whole: no worker can import them.
+def pickle_by_value() -> None:
+    """Tell cloudpickle that functions of one-file projects travel whole: no worker can import them.
 
-    Call it with ``cloudpickle`` or ``joblib.externals.cloudpickle`` before the first task is sent.
+    Call it before the first task is sent.
     """
+    import cloudpickle
+
     for module in list(sys.modules.values()):
         if _STAMP in getattr(module, "__dict__", ()):
             cloudpickle.register_pickle_by_value(module)

@@ -26,7 +26,7 @@ from incremental.runner.publisher import Publisher
 from incremental.runner.result import RunResult
 from incremental.runner.schedule import Schedule
 from incremental.runner.task import Outcome, Task, Worker, tells_saved
-from incremental.runner.travel import check_hooks, check_nodes, cloudpickle, travelling
+from incremental.runner.travel import check_hooks, check_nodes, travelling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -143,7 +143,7 @@ class Loop:
         around, catalog, is_apart = self._around, self._catalog, not self._executor.in_process
         if is_apart:
             if around.pickle_by_value is not None:
-                around.pickle_by_value(cloudpickle())
+                around.pickle_by_value()
             check_hooks(around.hooks)
             catalog = travelling(catalog, self._plan)
         nodes = {step.node.name: step.node for step in self._plan.running} if is_apart else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import PlanError, RunError, UnmetInputsError
 from incremental.executors import Executor, InlineExecutor
+from incremental.executors.cores import cores
 from incremental.pipeline.selection import select
 from incremental.planner import plan_all, plan_missing
 from incremental.planner.unmet import obstacles
@@ -160,7 +160,7 @@ class ThreadRunner(AbstractRunner):
         policy: FailurePolicy | None = None,
     ) -> None:
         super().__init__(is_async, policy=policy)
-        self.max_workers = _workers(max_workers, default=_cores() + 4)
+        self.max_workers = _workers(max_workers, default=cores() + 4)
 
     def open_executor(self) -> Executor[Node]:
         """Return an executor of threads."""
@@ -194,7 +194,7 @@ class ParallelRunner(AbstractRunner):
         policy: FailurePolicy | None = None,
     ) -> None:
         super().__init__(is_async, policy=policy)
-        self.max_workers = _workers(max_workers, default=_cores())
+        self.max_workers = _workers(max_workers, default=cores())
 
     def open_executor(self) -> Executor[Node]:
         """Return an executor of processes."""
@@ -239,7 +239,7 @@ class DaskRunner(AbstractRunner):
         self._target = (client, address)
         self._cluster = dict(cluster)
         if client is None and address is None:
-            self._cluster["n_workers"] = _workers(cluster.get("n_workers", max_workers), default=_cores())
+            self._cluster["n_workers"] = _workers(cluster.get("n_workers", max_workers), default=cores())
         elif client is not None and address is not None:
             raise RunError("give DaskRunner an address or a client, not both")
         elif cluster or max_workers is not None:
@@ -272,13 +272,6 @@ def check_plan(plan: Plan, catalog: DataCatalog) -> None:
     denied = denials(plan)
     if denied:
         raise PlanError("\n".join(denied))
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _workers(asked: int | None, default: int) -> int:

@@ -26,8 +26,8 @@ class Surroundings:
     marks: Marks = field(default_factory=Marks)
     listeners: tuple[Listener, ...] = ()
     is_async: bool = False
-    pickle_by_value: Callable[[Any], None] | None = None
-    """Tells cloudpickle, which it is given, what no other process can import."""
+    pickle_by_value: Callable[[], None] | None = None
+    """Tells cloudpickle what no other process can import."""
     sources: tuple[str, ...] = ()
     """Folders of the project's code, for workers on other machines."""
     policy: FailurePolicy = field(default_factory=FailurePolicy)

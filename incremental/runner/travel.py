@@ -152,13 +152,6 @@ def release_all(catalog: DataCatalog, names: Iterable[str]) -> None:
             catalog.release(name)
 
 
-def cloudpickle() -> Any:
-    """Return the cloudpickle that what travels is pickled with."""
-    from incremental.executors import parcels
-
-    return parcels.cloudpickle()
-
-
 def _fault(what: str, value: Any) -> str | None:
     from incremental.executors.parcels import pack
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import logging
 import os
 import re
@@ -272,6 +273,7 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
     }
 
 
+@functools.cache
 def _expected_columns() -> set[tuple[str, str]]:
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         _run_migrations(connection, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,8 +21,8 @@ from trials import assert_gone, family, tried
 from incremental.errors import NodeTimeoutError, RunError, WorkerDiedError
 from incremental.executors import ProcessExecutor
 from incremental.executors.base import Answer
+from incremental.executors.cores import thread_limits
 from incremental.executors.parcels import LARGE, pack, unpack
-from incremental.executors.processes import thread_limits
 
 
 def run_one(job: Any, argument: Any = None, timeout: float | None = None) -> Any:
@@ -290,6 +291,29 @@ def test_a_module_that_configures_logging_when_it_is_imported_takes_no_log_of_a_
 def test_what_a_worker_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     run_one(lambda _: print("hello"))
     assert capfd.readouterr() == ("", "hello\n")
+
+
+def test_a_worker_takes_after_its_driver_and_has_nothing_to_read() -> None:
+    def look(_: Any) -> tuple[Any, ...]:
+        return sys.path, sys.argv, multiprocessing.current_process().name, sys.stdin.read()
+
+    assert run_one(look).value == (list(map(str, sys.path)), sys.argv, "incremental-process-1", "")
+
+
+def test_no_file_of_the_folder_of_a_run_stands_for_a_module_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("json", "pickle", "logging", "incremental"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken for another')")
+    assert run_one(str, 1).value == "1"
+
+
+def test_what_a_manager_of_the_driver_keeps_can_be_used_in_a_worker() -> None:
+    with multiprocessing.Manager() as manager:
+        shared = manager.dict()
+        assert run_one(lambda shared: shared.update(a=1), shared).error is None
+        assert dict(shared) == {"a": 1}
 
 
 def test_workers_share_the_cores_without_a_change_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ EVERY_KIND = tuple(kind for kind in KINDS if kind not in ("in_place", "appending
 def complaints(work: Workload, was_old: bool, each: int) -> list[str]:
     work.begin(was_old)
     states = cuts(record(work.root, work.run), random.Random(20261128), each)
-    return complaints_of_states(work, states, was_old=was_old)
+    return list(complaints_of_states(work, states, was_old=was_old))
 
 
 @starts

@@ -322,8 +322,8 @@ def complaints_of_states(
     was_old: bool,
     forgets: bool = False,
     resume: bool | None = None,
-) -> list[str]:
-    """Return what is wrong after each death or power cut, with where it was.
+) -> Iterator[str]:
+    """Yield what is wrong after each death or power cut, with where it was.
 
     Args:
         work: the pipeline.
@@ -332,14 +332,13 @@ def complaints_of_states(
         forgets: whether the ledger is lost besides.
         resume: whether to ask for what the failed run still owes; by default where there are older outputs.
     """
-    found = []
     for state in states:
         tree = state.tree
         if forgets:
             tree = {name: data for name, data in tree.items() if not name.startswith(LEDGER)}
         put_tree(work.root, tree)
-        found += [f"{state}: {each}" for each in complaints_about(work, was_old=was_old, resume=resume)]
-    return found
+        for each in complaints_about(work, was_old=was_old, resume=resume):
+            yield f"{state}: {each}"
 
 
 def _places(work: Workload, locations: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -22,16 +23,26 @@ from incremental.io.catalog.types import PACKAGES_OF_KEDRO
 from incremental.planner.facts import State
 
 
-def is_importable(kind: str) -> bool:
+def class_of(kind: str) -> Any:
     module, _, name = kind.rpartition(".")
+    return getattr(importlib.import_module(f"kedro_datasets.{module}"), name)
+
+
+def is_importable(kind: str) -> bool:
     try:
-        getattr(importlib.import_module(f"kedro_datasets.{module}"), name)
+        class_of(kind)
     except (ImportError, AttributeError):
         return False
     return True
 
 
-KINDS = sorted(kind for kind, layout in OF_KEDRO_DATASETS.items() if layout in FILES and is_importable(kind))
+@functools.cache
+def importable_kinds() -> list[str]:
+    """Import all classes, which takes seconds: when a test asks for it, not while tests are collected."""
+    of_files = [kind for kind, layout in OF_KEDRO_DATASETS.items() if layout in FILES]
+    return sorted(kind for kind in of_files if is_importable(kind))
+
+
 MORE = {"pandas.GenericDataset": {"file_format": "csv"}, "polars.EagerPolarsDataset": {"file_format": "csv"},
         "polars.LazyPolarsDataset": {"file_format": "csv"}, "pandas.HDFDataset": {"key": "k"},
         "plotly.PlotlyDataset": {"plotly_args": {"type": "bar", "fig": {}}}}  # fmt: skip
@@ -42,7 +53,7 @@ def entry(kind: str, path: object, **arguments: Any) -> dict[str, Any]:
 
 
 def test_most_of_the_classes_that_are_known_can_be_tried_here() -> None:
-    assert len(KINDS) >= 20
+    assert len(importable_kinds()) >= 20
 
 
 def lay(what: str, path: Path) -> None:
@@ -65,7 +76,7 @@ def test_law_the_survey_answers_from_the_entry_what_the_dataset_itself_answers(
     tmp_path: Path, what: str, versioned: bool
 ) -> None:
     config = {}
-    for kind in KINDS:
+    for kind in importable_kinds():
         lay(what, tmp_path / f"{kind}.x")
         config[kind] = entry(kind, tmp_path / f"{kind}.x", **({"versioned": True} if versioned else {}))
     catalog, built = DataCatalog.from_config(config), DataCatalog.from_config(config)
@@ -82,15 +93,15 @@ def test_law_the_survey_answers_from_the_entry_what_the_dataset_itself_answers(
         assert facts.states[name] in (state, State.INCOMPLETE)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_law_what_the_source_tells_of_arguments_is_what_the_class_takes(kind: str) -> None:
-    group, _, name = kind.rpartition(".")
-    package = importlib.import_module("kedro_datasets")
-    taken = inspect.signature(getattr(importlib.import_module(f"kedro_datasets.{group}"), name)).parameters
-    told = signature_of(package.__path__[0], kind)
-    assert told is not None
-    assert told.known == set(taken)
-    assert told.required == {word for word, each in taken.items() if each.default is each.empty}
+def test_law_what_the_source_tells_of_arguments_is_what_the_class_takes() -> None:
+    (package,) = importlib.import_module("kedro_datasets").__path__
+    told, taken = {}, {}
+    for kind in importable_kinds():
+        words = inspect.signature(class_of(kind)).parameters
+        taken[kind] = set(words), {word for word, each in words.items() if each.default is each.empty}
+        found = signature_of(package, kind)
+        told[kind] = None if found is None else (found.known, found.required)
+    assert told == taken
 
 
 @pytest.mark.parametrize(

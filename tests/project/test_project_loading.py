@@ -781,7 +781,7 @@ def test_functions_of_a_file_travel_to_a_process_that_does_not_know_it(write_fil
     file = write_file(FLOW)
     if when == "loaded after":
         function = load(find_project(file)).pipelines["__default__"].nodes[0].func
-        pickle_by_value(cloudpickle)
+        pickle_by_value()
     else:
         function = load(find_project(file)).pipelines["__default__"].nodes[0].func
     sent = tmp_path / "sent.pickle"
