@@ -26,7 +26,7 @@ from distributed.protocol.serialize import deserialize, serialize
 from incremental.errors import RunError
 from incremental.executors.base import Answer, drop, leave
 from incremental.executors.dask_notes import Notes, notes_of
-from incremental.executors.logs import Forwarder, set_levels
+from incremental.executors.logs import Forwarder, logging_kept, set_levels
 from incremental.executors.parcels import pack, unpack
 from incremental.executors.worker import Leave, flush, pack_error
 
@@ -148,7 +148,8 @@ class Post(WorkerPlugin):  # type: ignore[misc]  # it may not be there
         with self._loading:
             if self._job is None:
                 try:
-                    self._job = unpack(self._packed_job)
+                    with logging_kept():
+                        self._job = unpack(self._packed_job)
                 except Exception as error:
                     raise RunError(
                         f"a Dask worker cannot load its job: {type(error).__name__}: {error}; "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import logging.config
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from incremental.executors.parcels import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Forwarder(logging.Handler):
@@ -52,3 +54,18 @@ def relog(record: logging.LogRecord) -> None:
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
         logger.handle(record)
+
+
+@contextmanager
+def logging_kept() -> Iterator[None]:
+    """Let no module that is imported meanwhile configure the logging of this process, as Kedro's does."""
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = _ignore  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        logging.config.dictConfig = configure
+
+
+def _ignore(config: dict[str, Any]) -> None:
+    """Stand in for ``dictConfig``."""

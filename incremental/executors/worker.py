@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import RunError
 from incremental.executors.base import Answer, drop, leave
-from incremental.executors.logs import Forwarder, set_levels
+from incremental.executors.logs import Forwarder, logging_kept, set_levels
 from incremental.executors.parcels import opened, pack, seal, unpack
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
 
 def _loaded(job: bytes) -> Any:
     try:
-        return unpack(job)
+        with logging_kept():
+            return unpack(job)
     except Exception as error:  # noqa: BLE001 - told with the first call
         return RunError(f"a worker process cannot load its job: {type(error).__name__}: {error}")
 

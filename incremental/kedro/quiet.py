@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from incremental.executors.logs import logging_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +22,14 @@ def kedro_kept_quiet() -> Iterator[None]:
     ``kedro.framework.project`` configures all logging when it is imported, and again for each project. A
     command of ours has logs of its own by then, and obeys the project's ``logging.yml`` itself.
     """
-    configure = logging.config.dictConfig
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     silenced = [logger for logger in loggers if not logger.disabled]
-    logging.config.dictConfig = _ignore  # type: ignore[assignment]
     for logger in silenced:
         logger.disabled = True
     try:
-        with warnings.catch_warnings():
+        with logging_kept(), warnings.catch_warnings():
             yield
     finally:
-        logging.config.dictConfig = configure
         for logger in silenced:
             logger.disabled = False
 
@@ -43,7 +41,3 @@ def chatter_ignored() -> Iterator[None]:
         warnings.filterwarnings("ignore", r"The 'preview_fn' feature is experimental")
         warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated")
         yield
-
-
-def _ignore(config: dict[str, Any]) -> None:
-    """Stand in for ``dictConfig``."""

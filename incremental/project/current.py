@@ -122,7 +122,7 @@ class LoadedProject:
         context.catalog_class = settings.DATA_CATALOG_CLASS
         context.validates_datasets = settings.DATASET_VALIDATION
         context.durable = self.is_durable
-        context.tells_datasets = self.project.of_kedro
+        context.tells_as_kedro = self.project.of_kedro
         context.import_rule = self.import_rule(conf_source)
         context.private_parameters = tuple(settings.PRIVATE_PARAMETERS)
         context.pipelines = self.pipelines

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from incremental.project.discovery import Project
 
 _FRAMES = 3
+_LINES = 4  # of an error; with those of the frames they are ten
 _FOREIGN = ("site-packages", "dist-packages")
 # Where a port by search and replace comes to, and finds no module.
 _PORTED = {
@@ -159,7 +160,7 @@ def explain(error: BaseException, project: Project) -> str:
         text = f"{type(error).__name__}: {error}"
         hint = _PORTED.get(getattr(error, "name", None) or "")
         text = f"{text}; {hint}" if hint and isinstance(error, ModuleNotFoundError) else text
-    lines = strip_url(text).splitlines()[:3] or [""]
+    lines = [line for line in strip_url(text).splitlines() if line.strip()][:_LINES] or [""]
     return "\n".join([*lines, *_users_frames(error, project)])
 
 

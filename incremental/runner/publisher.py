@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from incremental.errors import LedgerError
+from incremental.errors import DatasetError, LedgerError
 from incremental.io.catalog.markers import mark, sync_in_place, unmark
+from incremental.io.files.digests import digest_at
 from incremental.io.files.member_digests import completed, is_of_members
-from incremental.io.files.stamps import stamp_at
+from incremental.io.files.stamps import path_at, stamp_at
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
@@ -60,10 +61,16 @@ class Publisher:
         return frozenset([name for name in node.writes if states.get(name, State.EPHEMERAL) not in IN_MEMORY])
 
     def announce(self, node: Node, persistent: Collection[str]) -> frozenset[str]:
-        """Mark, before the node starts, the outputs that we shall not publish, and return their names."""
+        """Mark, before the node starts, the outputs that we shall not publish, and return their names.
+
+        Raises:
+            DatasetError: a generator would add its pieces to what an earlier attempt has left.
+        """
         names = self._shown_at_once(node, persistent)
         if not names:
             return frozenset()
+        if node.is_generator:
+            self._refuse_leftovers(node, names)
         outputs = [Output(name, self._location(name)) for name in names]
         self._in_place[node.name] = outputs
         self._ledger.begin(self._run_id, node.name, outputs)
@@ -77,6 +84,19 @@ class Publisher:
 
     def _shown_at_once(self, node: Node, persistent: Collection[str]) -> list[str]:
         return [name for name in node.writes if name in persistent and not self._shows_later(name)]
+
+    def _refuse_leftovers(self, node: Node, names: Collection[str]) -> None:
+        """Refuse to save pieces where half of them may be: whoever takes pieces may append them."""
+        catalog = self._catalog
+        for name in names:
+            if self._facts.state(name) is not State.INCOMPLETE or hasattr(catalog[name], "reset"):
+                continue
+            if catalog.exists(name) and catalog.version_read(name) is None:
+                raise DatasetError(
+                    f"dataset {name!r} holds what an earlier run left of it, and node {node.name!r} may "
+                    f"append all of it once more: remove {self._location(name)} and run again, or give "
+                    f"{type(catalog[name]).__name__} a method reset() that empties it"
+                )
 
     def withdraw(self, node: Node, touched: Collection[str]) -> None:
         """After a failure, take back the marks of outputs that were not touched.
@@ -189,4 +209,14 @@ class Publisher:
         if digest is not None and is_of_members(digest):
             digest = completed(digest, self._committed(location)[1])
         found = stamp_at(location, version)
+        if digest is None and found is not None:  # written in place by a class that is not ours
+            digest = _digest_of_written(path_at(location, version))
         return Output.of_file(name, location, version, found, digest=digest, attempt=outcome.attempt)
+
+
+def _digest_of_written(path: str | None) -> str | None:
+    """Return the digest of a file that was just written and is in the page cache still; None for no file."""
+    try:
+        return None if path is None else digest_at(path)
+    except OSError:
+        return None

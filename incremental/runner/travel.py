@@ -142,9 +142,13 @@ def check_nodes(nodes: Iterable[Node]) -> None:
 
 
 def release_all(catalog: DataCatalog, names: Iterable[str]) -> None:
-    """Let a worker's datasets forget what they keep: the driver cannot reach them later."""
+    """Let a worker's datasets forget what they keep: the driver cannot reach them later.
+
+    What lives in memory only, as parameters do in a catalog of Kedro's, came with the catalog, and stays.
+    """
     for name in names:
-        if catalog.built(name) is not None:
+        dataset = catalog.built(name)
+        if dataset is not None and not is_ephemeral(dataset):
             catalog.release(name)
 
 

@@ -51,8 +51,8 @@ class Context:
     durable = True
     """Whether saves survive a power cut."""
 
-    tells_datasets = False
-    """Whether hooks are told of the datasets of results, as Kedro's are, and not of their values."""
+    tells_as_kedro = False
+    """Whether hooks are told what Kedro's are: datasets of results, the error that a node itself raised."""
 
     import_rule: ImportRule | None = None
     """What the configuration may have imported; None for what the project's own may, anything."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import shlex
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incremental import __version__
-from incremental.errors import IncrementalError, PlanMismatchError, SessionError, did_you_mean
+from incremental.errors import IncrementalError, NodeRunError, PlanMismatchError, SessionError, did_you_mean
 from incremental.io.catalog.sweeping import sweep
 from incremental.pipeline.selection import Selected, select
 from incremental.planner import plan_all, plan_forced, plan_missing
@@ -111,10 +111,10 @@ class Execution:
         request, owed = self._resumed(request, wait=wait)
         selected = self._served(request)
         recorder = self._recorder(begin(), asked, runner) if self._hooks is not None else None
-        with _ended_by_an_error(recorder):
-            run_id = None if recorder is None else recorder.run_id
+        run_id = None if recorder is None else recorder.run_id
+        about = self._run_params(asked, runner, run_id)
+        with _ended_by_an_error(recorder):  # as in Kedro, ``on_pipeline_error`` is told of what comes later
             catalog = self._context.create_catalog(run_id, request.load_versions)
-            about = self._run_params(asked, runner, run_id)
             told = {"run_params": about, "pipeline": selected.pipeline, "catalog": catalog}
             self._call("before_pipeline_run", **told)
         try:
@@ -296,7 +296,7 @@ class Execution:
 
     def _tell_success(self, result: RunResult, **arguments: Any) -> None:
         if self._hooks is not None:
-            names = result if self._context.tells_datasets else ()
+            names = result if self._context.tells_as_kedro else ()
             datasets = {name: result.dataset(name) for name in names}
             self._call("after_pipeline_run", run_result=datasets or result, **arguments)
 
@@ -304,7 +304,11 @@ class Execution:
         if self._hooks is not None:
             from incremental.hooks.manager import tell_error
 
-            tell_error(self._hooks, "on_pipeline_error", error, **arguments)
+            cause = (
+                error.__cause__ if isinstance(error, NodeRunError) and self._context.tells_as_kedro else None
+            )
+            told = cause if isinstance(cause, Exception) else error
+            tell_error(self._hooks, "on_pipeline_error", told, **arguments)
 
 
 def _asked(run: RunRecord) -> Request:
@@ -340,8 +344,9 @@ def _sweep(prepared: Prepared) -> None:
     sweep(prepared.catalog, written, plan.facts.locations)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _ended_by_an_error(recorder: Recorder | None) -> Iterator[None]:
+    """Note that a run ended, should something fail before it is planned."""
     try:
         yield
     except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing
 import os
@@ -296,6 +297,21 @@ def test_what_a_worker_logs_reaches_the_handlers_here(caplog: pytest.LogCaptureF
     run_one(job)
     assert [record.getMessage() for record in caplog.records if record.name == "mine"] == ["seen 1", "failed"]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_module_that_configures_logging_when_it_is_imported_takes_no_log_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "loud_at_import.py").write_text(
+        "import logging.config, os\n"
+        f"if os.getpid() != {os.getpid()}:\n"
+        "    logging.config.dictConfig({'version': 1, 'root': {'handlers': []}})\n"
+        "def job(_):\n    logging.getLogger('mine').warning('heard')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("loud_at_import")
+    run_one(module.job)
+    assert [record.getMessage() for record in caplog.records if record.name == "mine"] == ["heard"]
 
 
 def test_what_a_worker_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:

@@ -337,8 +337,7 @@ def test_get_type_is_a_dotted_path_and_builds_nothing(built: list[str]) -> None:
     with pytest.raises(DatasetError) as caught:
         catalog.get_type("b")
     assert str(caught.value) == (
-        f"dataset 'b': type '{__name__}.No' is not known; is its package installed? "
-        "Types of kedro-datasets need that package"
+        f"dataset 'b': type '{__name__}.No' is not known; module {__name__!r} has no dataset 'No'"
     )
 
 

@@ -171,6 +171,14 @@ def test_load_versions_that_name_nothing_are_refused_all_at_once() -> None:
     )
 
 
+def test_a_catch_all_without_versions_takes_no_load_version_of_a_misspelt_name() -> None:
+    config = {"model": {"type": KEEPER}, "{any}": {"type": KEEPER}}
+    with pytest.raises(DatasetNotFoundError, match="not in the catalog: 'modle'; did you mean 'model'"):
+        DataCatalog.from_config(config, load_versions={"modle": "1"})
+    config["{any}"]["versioned"] = True
+    assert DataCatalog.from_config(config, load_versions={"other": "1"}).load_versions == {"other": "1"}
+
+
 def test_the_order_in_which_names_are_looked_up_is_entry_pattern_catch_all() -> None:
     catalog = DataCatalog.from_config(
         {

@@ -49,6 +49,25 @@ def test_a_class_of_the_user_is_found_by_its_dotted_path(modules: Path) -> None:
     assert find_class("shop.Till").__module__ == "shop"
 
 
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("market.stalls.Tent", "module 'market.stalls' has no dataset 'Tent'; did you mean 'Tend'?"),
+        ("market.stalls.Qwertz", "module 'market.stalls' has no dataset 'Qwertz'"),
+        ("market.stals.Tend", "package 'market' has no module 'stals'; did you mean 'stalls'?"),
+    ],
+)
+@pytest.mark.usefixtures("without_kedro_datasets")
+def test_a_misspelt_class_of_the_user_gets_the_nearest_one(modules: Path, kind: str, hint: str) -> None:
+    modules.joinpath("market").mkdir()
+    modules.joinpath("market", "stalls.py").write_text(
+        "class Tend:\n    def load(self): ...\n    def save(self, data): ...\n"
+    )
+    with pytest.raises(DatasetError) as caught:
+        find_class(kind)
+    assert str(caught.value) == f"type {kind!r} is not known; {hint}"
+
+
 REFUSED = [
     (None, "type None is neither a class nor the name of one"),
     ("", "type '' is neither a class nor the name of one"),

@@ -27,6 +27,19 @@ def entry(kind: str, path: object, **arguments: Any) -> dict[str, Any]:
     return {"type": f"kedro_datasets.{kind}", "filepath": str(path), **arguments}
 
 
+@pytest.mark.parametrize(
+    ("kind", "meant"),
+    [
+        ("plotly.PlotlyDatset", "plotly.PlotlyDataset"),
+        ("pandas.SQLTabelDataset", "pandas.SQLTableDataset"),
+        ("kedro_datasets.pandas.ExcelDataSet", "pandas.ExcelDataset"),
+    ],
+)
+def test_a_misspelt_type_of_theirs_gets_the_nearest_one(kind: str, meant: str) -> None:
+    with pytest.raises(IncrementalError, match=f"type '{kind}' is not known; did you mean '{meant}'"):
+        Types(PACKAGES_OF_KEDRO).find(kind)
+
+
 def test_planning_imports_neither_kedro_nor_the_libraries_of_its_datasets(tmp_path: Path) -> None:
     script = """
 import sys

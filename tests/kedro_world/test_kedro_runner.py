@@ -421,6 +421,18 @@ def test_nodes_run_in_processes_with_their_hooks(project: Path) -> None:
     assert sorted((project / "heard.txt").read_text().split()) == ["both", "join", "shout"]
 
 
+def test_nodes_that_share_a_parameter_and_a_process_both_read_it(project: Path) -> None:
+    nodes = Pipeline(
+        [
+            node(join, ["raw", "params:word"], "one", name="one"),
+            node(join, ["one", "params:word"], "two", name="two"),
+        ]
+    )
+    given = DataCatalog({"raw": MemoryDataset("sea"), "params:word": MemoryDataset("salt")})
+    result = IncrementalRunner(runner="processes", max_workers=1).run(nodes, given)
+    assert loaded(result) == {"two": "seasaltsalt"}
+
+
 class WritingHooks:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -100,6 +100,23 @@ def test_kedro_goes_on_in_a_folder_of_ours(raw: KedroProject, kedro_made: KedroP
 # -- plans over what Kedro made
 
 
+def test_what_their_datasets_wrote_is_verified_by_its_content(raw: KedroProject, ours: Any) -> None:
+    """A file that is written again with the same bytes is no news, as after ``kedro run``; other bytes are."""
+    said = ours(raw, "run", "--pipelines", "data_processing")
+    assert said.code == 0, said.err
+    table = raw.data(SHUTTLES)
+    content = table.read_bytes()
+    table.unlink()
+    table.write_bytes(content)
+    plan = ours(raw, "plan", "--dry-run", "--pipelines", "data_processing")
+    assert plan.out == "nothing to do: 3 nodes up to date\n"
+    assert ours(raw, "verify").out == "verified 3 outputs: 3 whole, 0 damaged\n"
+    table.write_bytes(content[:9] + bytes([content[9] ^ 1]) + content[10:])
+    said = ours(raw, "verify")
+    assert said.code == 1
+    assert said.out.startswith(f"damaged  preprocessed_shuttles  data/{SHUTTLES}")
+
+
 def test_outputs_that_kedro_made_are_there_but_unproven(by_kedro: KedroProject, ours: Any) -> None:
     said = ours(by_kedro, "plan", "--dry-run")
     assert said.out == (

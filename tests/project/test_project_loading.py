@@ -560,13 +560,15 @@ FAILING = [
     ),
     (
         {
-            "src/hello/pipeline_registry.py": "def register_pipelines():\n    raise ValueError('a\\nb\\nc\\nd')\n"
+            "src/hello/pipeline_registry.py": "def register_pipelines():\n"
+            "    raise ValueError('a\\n\\nb\\nc\\nd\\ne')\n"
         },
         "cannot load the pipelines, register_pipelines() in src/hello/pipeline_registry.py:1 failed: ValueError: a\n"
         "b\n"
         "c\n"
+        "d\n"
         "  src/hello/pipeline_registry.py:2\n"
-        "    raise ValueError('a\\nb\\nc\\nd')",
+        "    raise ValueError('a\\n\\nb\\nc\\nd\\ne')",
     ),
     (
         {"src/hello/pipeline_registry.py": "\ndef register_pipelines():\n    return []\n"},

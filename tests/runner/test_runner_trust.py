@@ -304,6 +304,34 @@ def test_a_generator_that_fails_half_way_in_place_is_incomplete(tmp_path: Path, 
     assert catalog.load("a") == "onetwo"
 
 
+def test_a_generator_appends_nothing_to_what_it_left_where_its_dataset_cannot_begin_anew(
+    tmp_path: Path, ledger: FileLedger
+) -> None:
+    def generate() -> Iterator[str]:
+        yield "one"
+        raise ValueError("no")
+
+    class Log(InPlace):
+        def save(self, data: Any) -> None:
+            with Path(self._filepath).open("a") as file:
+                file.write(str(data))
+
+    catalog = catalog_of(tmp_path, {"a": Log})
+    with pytest.raises(NodeRunError, match="no"):
+        run(Pipeline([node(generate, None, "a", name="n")]), catalog, ledger)
+    good = Pipeline([node(lambda: (yield from ("one", "two")), None, "a", name="n")])
+    with pytest.raises(
+        NodeRunError, match=r"dataset 'a' holds what an earlier run left .* remove .*/a\S* and"
+    ):
+        run(good, catalog, ledger)
+    assert catalog.load("a") == "one"
+    assert reasons(good, catalog, ledger) == {"n": INCOMPLETE}
+    Path(catalog["a"]._filepath).unlink()
+    run(good, catalog, ledger)
+    assert catalog.load("a") == "onetwo"
+    assert reasons(good, catalog, ledger) == {}
+
+
 # -- several outputs are one commit
 
 

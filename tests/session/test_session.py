@@ -129,6 +129,21 @@ def test_the_error_hook_gets_the_cause(tmp_path):
     assert cause.startswith("TypeError(")
 
 
+@pytest.mark.parametrize("hook", ["after_catalog_created", "before_pipeline_run"])
+def test_a_run_whose_hook_fails_before_it_is_planned_has_failed(tmp_path, hook):
+    broken = (
+        "from incremental.hooks import hook_impl\n\n\nclass Recorder:\n"
+        f"    @hook_impl\n    def {hook}(self):\n        raise ValueError('broken')\n\n"
+        "    @hook_impl\n    def on_pipeline_error(self):\n        raise AssertionError\n"
+    )
+    root = make_project(tmp_path, settings=WITH_HOOKS, files={"src/PACKAGE/hooks.py": broken})
+    with Session.create(root) as session:
+        with pytest.raises(ValueError, match="broken"):
+            session.run()
+        (record,) = session.history.runs()
+    assert (record.status, record.error and "broken" in record.error) == ("failed", True)
+
+
 def test_listeners_hear_the_events_of_a_run(project):
     events = []
     with Session.create(project) as session:

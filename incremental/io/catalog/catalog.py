@@ -287,7 +287,14 @@ class DataCatalog(Holdings):
         return DatasetNotFoundError(f"{kind} {name!r} is not in {place}{did_you_mean(name, self)}")
 
     def _check_load_versions(self) -> None:
-        unknown = [name for name in self.load_versions if name not in self]
+        unknown = [name for name in self.load_versions if name not in self or self._is_of_any_name(name)]
         if unknown:
             hints = "; ".join(f"{name!r}{did_you_mean(name, self)}" for name in unknown)
             raise DatasetNotFoundError(f"load versions name datasets that are not in the catalog: {hints}")
+
+    def _is_of_any_name(self, name: str) -> bool:
+        """Whether only a catch-all without versions stands for a name, as it would for a misspelt one."""
+        pattern = None if name in self._datasets else self.config_resolver.pattern_of(name)
+        if pattern is None or pattern != self.config_resolver.match_user_catch_all_pattern(name):
+            return False
+        return not (self.config_resolver.entry(name) or {}).get("versioned")

@@ -102,7 +102,9 @@ class Types:
             found = _import(candidate, kind)
             if found is not None:
                 return found
-        raise DatasetError(f"type {kind!r} is not known{did_you_mean(kind, SHORT_NAMES) or _remedy(kind)}")
+        from incremental.io.catalog.nearest import hint
+
+        raise DatasetError(f"type {kind!r} is not known{hint(kind, _folder(_KEDRO_DATASETS))}")
 
     @functools.cached_property
     def _has_kedro_datasets(self) -> bool:
@@ -128,14 +130,6 @@ class Types:
 def find_class(kind: Any) -> type[Any]:
     """Return the class that a type names where no catalog says otherwise. Raises DatasetError."""
     return Types().find(kind)
-
-
-def _remedy(kind: str) -> str:
-    if "." not in kind:
-        return "; name a class by its dotted path"
-    if _is_installed("kedro_datasets"):
-        return "; is its package installed?"
-    return "; is its package installed? Types of kedro-datasets need that package"
 
 
 def _layout_in(path: str) -> Layout | None:
