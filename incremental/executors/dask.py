@@ -164,7 +164,10 @@ class DaskExecutor(Executor[Key]):
                 found[call.name] = call
         asked = {call.name: call for call in calls if call.name not in found}
         if asked:
-            found |= {name: asked[name] for name in self._site.withdraw(list(asked))}
+            found |= {
+                name: asked[name]
+                for name in self._site.withdraw({name: call.parts for name, call in asked.items()})
+            }
         self._outbox.take_out(found)
         for call in found.values():
             self._forget(call)

@@ -96,12 +96,16 @@ class Site:
         futures = self.client.futures
         return {futures[key].status for key in keys if key in futures}
 
-    def withdraw(self, keys: list[str]) -> list[str]:
-        """Have tasks that wait for others never begin; return those that had not been sent to a worker."""
+    def withdraw(self, parts: dict[str, tuple[str, ...]]) -> list[str]:
+        """Have tasks that wait for others never begin; return those that had not been sent to a worker.
+
+        Args:
+            parts: by the keys of the tasks, those of what they would leave.
+        """
         from incremental.executors.dask_worker import withdraw
 
         with contextlib.suppress(Exception):  # the cluster is gone: they end in another way
-            found: list[str] = self.client.run_on_scheduler(withdraw, keys, self.client.id)
+            found: list[str] = self.client.run_on_scheduler(withdraw, parts, self.client.id)
             return found
         return []
 

@@ -178,11 +178,14 @@ def allow(name: str, attempt: str, dask_worker: Worker) -> None:
         post.give_leave(attempt)
 
 
-def withdraw(keys: list[str], client: str, dask_scheduler: Scheduler) -> list[str]:
-    """Let go of those of a client's tasks that still wait for others; run by the scheduler, at one go."""
+def withdraw(parts: dict[str, tuple[str, ...]], client: str, dask_scheduler: Scheduler) -> list[str]:
+    """Let go of those of a client's tasks that still wait for others; run by the scheduler, at one go.
+
+    With each go its parts: while the client wants one of those, the task would run.
+    """
     tasks = dask_scheduler.tasks
-    found = [key for key in keys if key in tasks and tasks[key].state == "waiting"]
-    dask_scheduler.client_releases_keys(found, client)
+    found = [key for key in parts if key in tasks and tasks[key].state == "waiting"]
+    dask_scheduler.client_releases_keys([each for key in found for each in (key, *parts[key])], client)
     return found
 
 

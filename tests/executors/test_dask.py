@@ -384,3 +384,23 @@ def test_what_a_call_came_to_is_heard_though_dask_had_given_it_up_before_anybody
         finished = executor.wait()
         assert finished is not None
         assert (finished.key, finished.value, finished.error) == ("a", 1, None)
+
+
+def test_a_call_that_was_taken_back_never_begins_however_much_it_would_leave(tmp_path: Path) -> None:
+    def job(argument: tuple[str, float, tuple[str, ...]], kept: Any = None) -> Answer:
+        name, seconds, leaves = argument
+        leave_trace(tmp_path, name)
+        time.sleep(seconds)
+        return Answer(name, dict.fromkeys(leaves, 1))
+
+    with DaskExecutor(clusters.client()) as executor:
+        executor.start(job)
+        made = executor.submit_with("a", ("a", 0.5, ("x",)), {}, None, ("x",))
+        held = executor.submit_with("b", ("b", 0.0, ("y", "z")), made, None, ("y", "z"))
+        executor.wait(0.2)
+        assert executor.recall(["b"]) == ["b"]
+        assert [each.key for each in iter(executor.wait, None)] == ["a"]
+        executor.submit_with("c", ("c", 0.3, ()), made)
+        assert [each.key for each in iter(executor.wait, None)] == ["c"]
+        assert sorted(held) == ["y", "z"]
+    assert (count(tmp_path, "a"), count(tmp_path, "b"), count(tmp_path, "c")) == (1, 0, 1)

@@ -25,7 +25,9 @@ def hint(kind: str, kedro_datasets: str) -> str:
     package, _, last = module.rpartition(".")
     is_short = package in ("", "kedro_datasets")
     known = {*SHORT_NAMES, *_classes_of_kedro_datasets(kedro_datasets, last if is_short else "")}
-    near = did_you_mean(f"{last}.{name}" if last else kind, known)
+    short = f"{last}.{name}" if last else kind
+    near = did_you_mean(short, [each for each in known if each.startswith(f"{last}.")])
+    near = near or did_you_mean(short, known)
     if near and (is_short or module not in sys.modules):
         return near
     if not module:
