@@ -28,7 +28,7 @@ coverage: $(VENV)/.test  ## the same, and which lines it never runs; costs half 
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-fail-under=95
 
 test-all: $(VENV)/.test  ## also the long runs
-	PLANNER_EXAMPLES=4 $(BIN)/python -m pytest -q -n $(WORKERS)
+	EXAMPLES=4 $(BIN)/python -m pytest -q -n $(WORKERS)
 
 trials: $(VENV)/.test  ## kill workers and interrupt runs, each 100 times (or TRIALS=n)
 	TRIALS=$(or $(TRIALS),100) $(BIN)/python -m pytest -q -m trials
@@ -45,11 +45,11 @@ kills: $(VENV)/.test  ## kill 1,000 runs and resume them; stop and start at will
 	$(BIN)/python tests/faults/killer.py $(KILLS)
 
 mutation: $(VENV)/.mutation  ## break the planner in every small way and see whether a test notices
-	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.planner*"
+	EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.planner*"
 	$(BIN)/python -m mutmut results
 
 mutation-trust: $(VENV)/.mutation  ## the same for ledger and staging
-	PLANNER_EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.state*" "incremental.io.files*"
+	EXAMPLES=0.1 $(BIN)/python -m mutmut run "incremental.state*" "incremental.io.files*"
 	$(BIN)/python -m mutmut results
 
 clean:  ## remove environments and caches

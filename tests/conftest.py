@@ -8,6 +8,14 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+SHARE_OF_EXAMPLES = float(os.environ.get("EXAMPLES", "0.5"))
+"""Of those that a law is tried on by itself. Mutation testing runs each law a thousand times over, so it takes
+fewer; the long runs take more."""
+
+settings.register_profile("share", max_examples=max(5, int(100 * SHARE_OF_EXAMPLES)))
+settings.load_profile("share")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,6 @@ from incremental.planner import Facts, State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SHARE_OF_EXAMPLES = float(os.environ.get("PLANNER_EXAMPLES", "0.5"))
-"""Mutation testing runs each law a thousand times over, so it takes fewer examples; the long runs take more."""
-
 STORED = (State.PRESENT, State.ABSENT, State.INCOMPLETE, State.UNKNOWN)
 KINDS = (State.PRESENT, State.PRESENT, State.EPHEMERAL, State.ABSENT, State.HANDED_IN, *STORED[2:])
 
@@ -27,7 +23,7 @@ KINDS = (State.PRESENT, State.PRESENT, State.EPHEMERAL, State.ABSENT, State.HAND
 def examples(number: int) -> settings:
     """Return the settings of a law that is tried on so many situations."""
     return settings(
-        max_examples=max(5, int(number * SHARE_OF_EXAMPLES)),
+        max_examples=max(5, number * settings.default.max_examples // 100),
         deadline=None,
         derandomize=True,
         database=None,

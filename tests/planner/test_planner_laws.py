@@ -379,7 +379,7 @@ def test_planning_is_deterministic_across_hash_seeds() -> None:
 
 @pytest.mark.slow
 def test_the_laws_hold_on_thousands_of_graphs() -> None:
-    env = {**os.environ, "PLANNER_EXAMPLES": "10"}
+    env = {**os.environ, "EXAMPLES": "10"}
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", __file__]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
