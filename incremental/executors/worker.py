@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 JOB, CALL, GO = b"j", b"c", b"g"
 VALUE, ERROR, LOG, ASK = b"v", b"e", b"l", b"a"
 
+_told_to_stop: list[int] = []  # by signals
+
 
 @dataclass(frozen=True, slots=True)
 class Station:
@@ -133,7 +135,7 @@ def _answer(job: Any, call: bytes, folder: str) -> tuple[bytes, bytes]:
         flush()
     told, kept = (value.told, value.kept or {}) if isinstance(value, Answer) else (value, {})
     del value
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # the job kept the Stopped for itself
+    if _told_to_stop:  # the job kept the Stopped for itself
         drop(told)
         raise Stopped
     try:
@@ -188,6 +190,7 @@ def _settle(station: Station) -> None:
 
 def _stop(number: int, frame: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is being cleaned up is not interrupted
+    _told_to_stop.append(number)
     raise Stopped
 
 

@@ -319,6 +319,15 @@ def test_what_a_worker_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "hello\n")
 
 
+def test_a_call_that_ignores_a_signal_itself_has_not_been_stopped() -> None:
+    def deaf(_: Any) -> str:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return "done"
+
+    found = run_one(deaf)
+    assert (found.value, found.error) == ("done", None)
+
+
 def test_a_worker_takes_after_its_driver_and_has_nothing_to_read() -> None:
     def look(_: Any) -> tuple[Any, ...]:
         return sys.path, sys.argv, multiprocessing.current_process().name, sys.stdin.read()
