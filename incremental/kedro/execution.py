@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from incremental.errors import SessionError
-from incremental.kedro.planning import filtered
+from incremental.kedro.planning import OPTION_BY_SELECTOR, filtered
 from incremental.pipeline import Pipeline
 from incremental.pipeline.selection import Selected, select
 from incremental.session.execution import Execution
@@ -78,20 +78,9 @@ def request_of(asked: Mapping[str, Any], **more: Any) -> Request:
         asked: the arguments of ``KedroSession.run``.
         more: what Kedro does not know, as in ``Request.of``.
     """
-    taken = ("pipeline_names", *_OPTION_BY_SELECTOR, "load_versions")
+    taken = ("pipeline_names", *OPTION_BY_SELECTOR, "load_versions")
     given: dict[str, Any] = {key: asked.get(key) or None for key in taken}
     return Request.of(**given, **more)
-
-
-_OPTION_BY_SELECTOR = {
-    "tags": "--tags",
-    "node_names": "--nodes",
-    "from_nodes": "--from-nodes",
-    "to_nodes": "--to-nodes",
-    "from_inputs": "--from-inputs",
-    "to_outputs": "--to-outputs",
-    "namespaces": "--namespaces",
-}
 
 
 def _what(request: Request) -> tuple[Any, ...]:
@@ -101,6 +90,6 @@ def _what(request: Request) -> tuple[Any, ...]:
 def _options(request: Request) -> list[str]:
     """Return the options of ``kedro run`` that hand over what a request names."""
     words = {"--pipelines": request.pipeline_names} | {
-        option: getattr(request.selection, key) for key, option in _OPTION_BY_SELECTOR.items()
+        option: getattr(request.selection, key) for key, option in OPTION_BY_SELECTOR.items()
     }
     return [f"{option}={','.join(each)}" for option, each in words.items() if each]

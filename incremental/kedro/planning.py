@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from incremental.planner import Plan
 
-_SELECTORS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "namespaces")
+OPTION_BY_SELECTOR = {
+    "tags": "--tags",
+    "node_names": "--nodes",
+    "from_nodes": "--from-nodes",
+    "to_nodes": "--to-nodes",
+    "from_inputs": "--from-inputs",
+    "to_outputs": "--to-outputs",
+    "namespaces": "--namespaces",
+}
+"""Options of ``kedro run`` by the arguments of its session."""
 
 
 def plan(
@@ -50,8 +59,8 @@ def plan(
         DatasetError: entries of the catalog that cannot be used.
     """
     for word in selection:
-        if word not in _SELECTORS:
-            raise SessionError(f"selector {word!r} is unknown{did_you_mean(word, _SELECTORS)}")
+        if word not in OPTION_BY_SELECTOR:
+            raise SessionError(f"selector {word!r} is unknown{did_you_mean(word, OPTION_BY_SELECTOR)}")
     if isinstance(project, str | Path | None):
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
