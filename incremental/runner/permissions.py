@@ -44,7 +44,7 @@ def denials(plan: Plan) -> tuple[str, ...]:
 def _shared_over_links(plan: Plan) -> tuple[str, ...]:
     """Return a sentence for each two datasets at one file that a link to a folder gives two names."""
     locations = plan.facts.locations
-    if not any(True for _ in _targets(plan)):
+    if next(_targets(plan), None) is None:
         return ()
     folders = {where.rpartition("/")[0] for where in locations.values() if where.startswith("/")}
     real = {folder: os.path.realpath(folder or "/").rstrip("/") for folder in folders}

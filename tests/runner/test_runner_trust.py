@@ -281,24 +281,34 @@ def test_a_ledger_that_fails_after_a_node_failed_does_not_hide_its_error(
     assert caplog.messages == ["outputs of node 'a' count as incomplete from now on: disk full"]
 
 
+class Log(InPlace):
+    """Adds to what is there."""
+
+    def save(self, data: Any) -> None:
+        with Path(self._filepath).open("a") as file:
+            file.write(str(data))
+
+
+class ResettableLog(Log):
+    def reset(self) -> None:
+        Path(self._filepath).unlink(missing_ok=True)
+
+
+def half_of_it() -> Iterator[str]:
+    yield "one"
+    raise ValueError("no")
+
+
+def all_of_it() -> Iterator[str]:
+    yield from ("one", "two")
+
+
 def test_a_generator_that_fails_half_way_in_place_is_incomplete(tmp_path: Path, ledger: FileLedger) -> None:
-    def generate() -> Iterator[str]:
-        yield "one"
-        raise ValueError("no")
-
-    class Log(InPlace):
-        def save(self, data: Any) -> None:
-            with Path(self._filepath).open("a") as file:
-                file.write(str(data))
-
-        def reset(self) -> None:
-            Path(self._filepath).unlink(missing_ok=True)
-
-    catalog = catalog_of(tmp_path, {"a": Log})
+    catalog = catalog_of(tmp_path, {"a": ResettableLog})
     with pytest.raises(NodeRunError):
-        run(Pipeline([node(generate, None, "a", name="n")]), catalog, ledger)
+        run(Pipeline([node(half_of_it, None, "a", name="n")]), catalog, ledger)
     assert catalog.load("a") == "one"
-    good = Pipeline([node(lambda: (yield from ("one", "two")), None, "a", name="n")])
+    good = Pipeline([node(all_of_it, None, "a", name="n")])
     assert reasons(good, catalog, ledger) == {"n": INCOMPLETE}
     run(good, catalog, ledger)
     assert catalog.load("a") == "onetwo"
@@ -307,19 +317,10 @@ def test_a_generator_that_fails_half_way_in_place_is_incomplete(tmp_path: Path, 
 def test_a_generator_appends_nothing_to_what_it_left_where_its_dataset_cannot_begin_anew(
     tmp_path: Path, ledger: FileLedger
 ) -> None:
-    def generate() -> Iterator[str]:
-        yield "one"
-        raise ValueError("no")
-
-    class Log(InPlace):
-        def save(self, data: Any) -> None:
-            with Path(self._filepath).open("a") as file:
-                file.write(str(data))
-
     catalog = catalog_of(tmp_path, {"a": Log})
     with pytest.raises(NodeRunError, match="no"):
-        run(Pipeline([node(generate, None, "a", name="n")]), catalog, ledger)
-    good = Pipeline([node(lambda: (yield from ("one", "two")), None, "a", name="n")])
+        run(Pipeline([node(half_of_it, None, "a", name="n")]), catalog, ledger)
+    good = Pipeline([node(all_of_it, None, "a", name="n")])
     with pytest.raises(
         NodeRunError, match=r"dataset 'a' holds what an earlier run left .* remove .*/a\S* and"
     ):

@@ -298,15 +298,20 @@ def test_resume_finishes_a_failed_full_run_over_older_outputs(tmp_path):
         assert session.run(resume=True).executed == ()
 
 
+def leave_a_debt(root, session):
+    """Run to the end, and then once more, but for a node that fails."""
+    session.run()
+    (root / "fixed").unlink()
+    with pytest.raises(NodeRunError):
+        session.run()
+    (root / "fixed").touch()
+
+
 def test_resume_forgets_no_debt_over_a_later_run_that_paid_none_of_it(tmp_path):
     root = make_project(tmp_path, registry=FLAKY)
     (root / "fixed").touch()
     with Session.create(root) as session:
-        session.run()
-        (root / "fixed").unlink()
-        with pytest.raises(NodeRunError):
-            session.run()
-        (root / "fixed").touch()
+        leave_a_debt(root, session)
         assert session.run(node_names=["first"]).executed == ("first",)
         assert session.run(resume=True).executed == ("first", "second", "third")
         assert session.run(resume=True).executed == ()
@@ -334,11 +339,7 @@ def test_a_run_that_a_hook_refuses_has_failed_and_pays_no_debt(tmp_path):
     root = make_project(tmp_path, registry=FLAKY, settings=REFUSING)
     (root / "fixed").touch()
     with Session.create(root) as session:
-        session.run()
-        (root / "fixed").unlink()
-        with pytest.raises(NodeRunError):
-            session.run()
-        (root / "fixed").touch()
+        leave_a_debt(root, session)
         (root / "refuse").touch()
         with pytest.raises(RuntimeError):
             session.run(resume=True)
