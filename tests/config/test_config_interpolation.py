@@ -131,7 +131,8 @@ def test_an_interpolation_that_is_written_with_escapes_is_one(load):
 def test_omegaconf_says_nothing(load):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load({"base/parameters.yml": "a: ${globals:x, 1}"}, "parameters", custom_resolvers={"r": len})
+        found = load({"base/parameters.yml": "a: ${globals:x, 1}"}, "parameters", custom_resolvers={"r": len})
+    assert found == {"a": 1}
 
 
 def test_more_nodes_than_omegaconf_reads_are_fine(load):

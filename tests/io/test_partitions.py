@@ -304,6 +304,7 @@ def test_publishing_several_members_is_marked_from_before_the_first_until_after_
 def test_one_member_alone_needs_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members, "mark", lambda *_, **__: pytest.fail("marked"))
     texts(tmp_path / "parts").save({"a": "1"})
+    assert tree(tmp_path) == {"parts/a.txt"}
 
 
 @pytest.mark.parametrize("at", [0, 1])
