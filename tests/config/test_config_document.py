@@ -379,11 +379,11 @@ MERGE_BOMB = "a: &a {x: 1}\n" + "".join(
     ],
     ids=["aliases", "merges", "brackets", "braces", "dashes", "size"],
 )
-def test_a_bomb_is_refused_within_a_second(text, fault):
+def test_a_bomb_is_refused_within_seconds(text, fault):
     begun = time.process_time()
     [found] = faults(text)
     assert found.endswith(fault)
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 3  # on a slow and busy machine; it is minutes where nothing stops it
 
 
 def test_at_most_twenty_faults_are_noted_in_one_file():
