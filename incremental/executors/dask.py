@@ -176,8 +176,11 @@ class DaskExecutor(Executor[Key]):
     def wait(self, timeout: float | None = None) -> Finished[Key] | None:
         """Return the next call that ends, is stopped, or loses its worker; None also when nothing runs."""
         until = None if timeout is None else time.monotonic() + timeout
-        self._send()
         while True:
+            while not self._gone and not self._events.empty():
+                self._hear(self._events.get())
+            if not self._gone:  # and all that was said has been heard: so many calls travel together
+                self._send()
             if self._gone:
                 return self._gone.popleft()
             if not self._calls:

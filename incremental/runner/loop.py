@@ -157,7 +157,7 @@ class Loop:
                     self._schedule.again(node)
                 while self._schedule and self._failures.lets_others_start and self._has_room():
                     self._submit(self._schedule.next())
-                if self._ahead is not None and self._failures.lets_others_start and not self._schedule:
+                if self._ahead is not None and self._failures.lets_others_start:
                     self._submit_ahead(self._ahead)
                 pause = self._failures.seconds_to_next() if self._failures.has_paused else None
                 if self._in_flight:
