@@ -271,6 +271,7 @@ def test_a_tapped_file_goes_where_it_is_told_and_is_cut_where_it_is_told(tmp_pat
     with path.open("wb") as file, TappedFile(file.fileno()) as tapped:
         tapped.write(b"abcdef")
         assert tapped.seek(-2, os.SEEK_END) == 4
+        assert tapped.seek(5) == 5
         assert tapped.truncate(3) == 3
         assert tapped.digest(3) is None
     assert path.read_bytes() == b"abc"

@@ -70,6 +70,15 @@ def test_what_was_made_from_nothing_has_no_inputs_recorded(tmp_path: Path) -> No
     assert records["/b"].reads == '{"/elsewhere/model": "g"}'
 
 
+def test_of_what_is_no_file_everything_but_the_file_is_kept(tmp_path: Path) -> None:
+    told = Output.of_file("model", "dataset:model", "v1", None, digest="d", attempt=2)
+    assert told == Output("model", "dataset:model", "v1", digest="d", attempt=2)
+    found = tmp_path.stat()
+    assert Output.of_file("model", "/m", "v1", found, digest="d", attempt=2) == Output(
+        "model", "/m", "v1", found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns, "d", 2
+    )
+
+
 def test_nobody_waits_for_records_that_are_still_to_be_written(tmp_path: Path) -> None:
     ledger = FileLedger(tmp_path / "ledger.db", tmp_path, durable=False)
     ledger.commit("run", "n", [MADE], {})

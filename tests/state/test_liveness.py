@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -47,6 +48,32 @@ def test_nothing_is_known_of_a_process_that_is_not_there() -> None:
 
 def test_a_process_of_another_host_may_be_alive() -> None:
     assert is_alive(2**22 + 5, "elsewhere")
+
+
+def test_where_asking_would_end_a_process_it_may_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "name", "nt")
+    may_be = is_alive(2**22 + 5, HOST)
+    monkeypatch.undo()  # paths are made by it, too
+    assert may_be
+
+
+def test_a_process_that_is_asked_for_hears_nothing_of_it() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
+    try:
+        assert is_alive(os.getpid(), HOST)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == []
+
+
+@pytest.mark.parametrize("birth", [None, "a boot/1"])
+def test_where_the_system_tells_nothing_of_processes_the_one_of_that_number_may_be_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, birth: str | None
+) -> None:
+    monkeypatch.setattr(liveness, "_PROC", tmp_path)
+    assert birth_of(os.getpid()) is None
+    assert is_alive(os.getpid(), HOST, birth)
 
 
 def test_a_process_is_told_by_its_boot_and_by_when_it_began(

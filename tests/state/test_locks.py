@@ -14,6 +14,8 @@ import pytest
 
 from incremental.state.locks import Lock, is_held
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for descriptors")
+
 HOLDER = """
 import os, subprocess, sys, time
 from incremental.state.locks import Lock
@@ -113,6 +115,34 @@ def test_a_forked_child_does_not_have_the_lock_and_cannot_end_it(path: str) -> N
     assert is_held(path)
     assert Path(path).exists()
     lock.remove()
+
+
+def descriptor_of(path: str) -> int:
+    """Return the one under which this process has a file open."""
+    numbers = (int(each.name) for each in Path("/proc/self/fd").iterdir())
+    [found] = [each for each in numbers if os.path.realpath(f"/proc/self/fd/{each}") == path]
+    return found
+
+
+@needs_proc
+def test_what_is_forgotten_is_closed_and_stays_locked_for_whoever_else_has_it_open(path: str) -> None:
+    lock = Lock.create(path)
+    shared = os.dup(descriptor_of(path))
+    lock.forget()
+    lock.forget()
+    assert not lock.is_held
+    assert is_held(path)
+    assert descriptor_of(path) == shared
+    os.close(shared)
+    assert not is_held(path)
+
+
+@needs_proc
+def test_what_somebody_closed_already_can_be_forgotten(path: str) -> None:
+    lock = Lock.create(path)
+    os.close(descriptor_of(path))
+    lock.forget()
+    assert not lock.is_held
 
 
 def test_a_killed_process_holds_nothing_though_its_children_live(path: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from faults.effects import raising
 
 from incremental.state.private import make_private_folder, make_private_subfolder, write_new, write_private
 
@@ -34,6 +36,17 @@ def test_a_folder_that_is_there_is_left_as_it_is(folder: Path) -> None:
     make_private_folder(folder)
     assert rights(folder) == 0o755
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_another_process_makes_at_the_same_moment_will_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_private_folder(folder)
+    (folder / ".gitignore").write_bytes(b"theirs")
+    is_dir, answers = Path.is_dir, [False]  # it was not there yet
+    monkeypatch.setattr(Path, "is_dir", lambda path: answers.pop() if answers else is_dir(path))
+    make_private_folder(folder)
+    assert (folder / ".gitignore").read_bytes() == b"theirs"
 
 
 def test_a_folder_inside_is_made_once(folder: Path) -> None:
@@ -73,6 +86,15 @@ def test_what_cannot_be_replaced_leaves_nothing_behind(folder: Path) -> None:
     with pytest.raises(OSError, match="taken"):
         write_private(folder / "taken", b"ours")
     assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "taken"]
+
+
+def test_a_file_that_cannot_even_be_begun_fails_for_the_reason_of_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_private_folder(folder)
+    monkeypatch.setattr(os, "open", raising(OSError(errno.ENOSPC, "disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_private(folder / "new", b"ours")
 
 
 def test_a_new_file_replaces_nothing_and_follows_no_link(folder: Path, tmp_path: Path) -> None:
