@@ -333,8 +333,15 @@ def configuration_digest(context: Context) -> str:
     """Return a digest of parameters and environment, which a sealed plan must meet again unchanged."""
     import xxhash
 
-    text = json.dumps([context.env, context.plain_params], sort_keys=True, default=str)
+    text = json.dumps(_with_text_keys([context.env, context.plain_params]), sort_keys=True, default=str)
     return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return the same with text for each key: YAML has numbers and dates, too, which do not sort."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _sweep(prepared: Prepared) -> None:

@@ -289,8 +289,8 @@ FROM step WHERE run_id = :run ORDER BY position
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    """Return JSON; what it cannot express as text, and what is no Unicode with signs in place of it."""
-    return json.dumps(value, sort_keys=True, default=str, skipkeys=True)
+    """Return JSON; what it cannot express as text, and without the keys that it cannot express."""
+    return json.dumps(value, default=str, skipkeys=True)
 
 
 def _step_rows(run_id: str, steps: Iterable[StepRecord]) -> list[tuple[Any, ...]]:

@@ -633,3 +633,16 @@ def test_the_environment_is_that_of_a_variable_unless_one_is_named(tmp_path, mon
             context = session.load_context()
             assert context.env == (env or "prod")
             assert context.params == {"least": least}
+
+
+def test_parameters_may_have_keys_that_do_not_sort(project):
+    parameters = project / "conf/base/parameters.yml"
+    parameters.write_text("least: 1\nweights: {1: a, two: b, 2024-01-31: [c, {3: d, four: e}]}\n")
+    with Session.create(project) as session:
+        request = Request.of()
+        text = session.seal(session.plan_request(request), request)
+        session.run_sealed(text)
+        assert session.history.run(session.session_id).details["parameters"]["weights"]["two"] == "b"
+    parameters.write_text("least: 1\nweights: {1: a, two: b, 2024-01-31: [c, {3: f, four: e}]}\n")
+    with Session.create(project) as session, pytest.raises(PlanMismatchError, match="parameters changed"):
+        session.run_sealed(text)
