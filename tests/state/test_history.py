@@ -8,7 +8,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timezone, tzinfo
 from pathlib import Path
 
 import pytest
@@ -265,3 +268,199 @@ def test_a_text_that_names_a_file_which_is_no_unicode_is_kept_readable(ledger: F
     assert found is not None
     assert (found.steps[0].reason, found.steps[0].error) == (r"caf\udce9 missing", r"cannot read caf\udce9")
     assert (found.status, found.error) == ("failed", r"cannot read caf\udce9")
+
+
+# -- what is written down, and for which run
+
+
+class Clock(datetime):
+    """A moment that does not pass."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Clock:
+        assert tz is timezone.utc
+        return cls(2024, 1, 15, 10, 30, 45, 999_999, tz)
+
+
+def test_an_id_that_is_taken_is_followed_by_the_next_millisecond(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incremental.state.history.datetime", Clock)
+    history = History(ledger)
+    assert [history.claim("wanted"), history.claim(), history.claim(), history.claim("wanted")] == [
+        "wanted",
+        "2024-01-15T10.30.45.999Z",
+        "2024-01-15T10.30.46.000Z",
+        "2024-01-15T10.30.46.001Z",
+    ]
+
+
+def test_a_run_is_told_with_who_made_it_and_when_it_ended(ledger: FileLedger) -> None:
+    history = History(ledger)
+    details = {"user": "ana", "skipped": {"present": ["x"]}}
+    history.start(replace(record("r"), request={}, details=details))
+    before = time.time()
+    history.end("r", "succeeded")
+    found = history.run("r")
+    assert found is not None
+    assert (found.run_id, found.session_id, found.status, found.started) == ("r", "session", "succeeded", 1.0)
+    assert (found.pid, found.host, found.details) == (os.getpid(), socket.gethostname(), details)
+    assert found.ended is not None
+    assert before <= found.ended <= time.time()
+
+
+def test_details_are_replaced_for_one_run_and_kept_when_a_run_ends_without_new_ones(
+    ledger: FileLedger,
+) -> None:
+    history = History(ledger)
+    for name in ("r1", "r2"):
+        history.start(replace(record(name), details={"user": "ana"}))
+
+    def details() -> list[object]:
+        return [run and run.details for run in map(history.run, ("r1", "r2"))]
+
+    history.describe("r2", {"user": "eva"})
+    assert details() == [{"user": "ana"}, {"user": "eva"}]
+    history.end("r2", "failed", "no")
+    assert details() == [{"user": "ana"}, {"user": "eva"}]
+    history.end("r2", "failed", "no", {"user": "kim"})
+    assert details() == [{"user": "ana"}, {"user": "kim"}]
+    history.plan("r2", [], 7, {"user": "bo"})
+    assert details() == [{"user": "ana"}, {"user": "bo"}]
+    assert {run.run_id: (run.status, run.skipped) for run in history.runs()} == {
+        "r1": ("running", 2),
+        "r2": ("failed", 7),
+    }
+
+
+def test_keys_that_json_does_not_know_cost_nothing_but_themselves(ledger: FileLedger) -> None:
+    history = History(ledger)
+    parameters = {"b": 1, 2: "two", date(2024, 1, 31): "a day", "when": date(2024, 1, 31)}
+    history.start(replace(record("r"), details={"parameters": parameters}))
+    found = history.run("r")
+    assert found is not None
+    assert found.details["parameters"] == {"b": 1, "2": "two", "when": "2024-01-31"}
+
+
+def test_a_run_that_is_forgotten_leaves_the_others_and_its_id_stays_taken(ledger: FileLedger) -> None:
+    history = History(ledger)
+    for name in ("r1", "r2"):
+        history.start(record(history.claim(name), 1.0, StepRecord("a", "missing", "planned")))
+    ledger.commit("r1", "a", [Output("x", "x.txt")], {})
+    history.forget("r1")
+    assert history.run("r1") is None
+    kept = history.run("r2")
+    assert kept is not None
+    assert len(kept.steps) == 1
+    assert history.claim("r1") != "r1"
+    assert len(ledger.marks().generations) == 1
+    history.start(record("r1"))
+    again = history.run("r1")
+    assert again is not None
+    assert again.steps == ()
+
+
+def test_how_long_nodes_take_is_what_they_took_when_they_last_came_to_an_end(ledger: FileLedger) -> None:
+    history = History(ledger)
+    assert history.seconds_by_node() == {}
+    planned = [StepRecord(name, "", "planned") for name in "abc"]
+    for place, name in enumerate(["r1", "r2", "r3"]):
+        history.start(record(name, float(place), *planned))
+    history.note("r1", StepRecord("a", "", "done", 10.0, 0.1), StepRecord("b", "", "done", 10.0, 0.2))
+    history.note("r2", StepRecord("a", "", "done", 20.0, 0.3), StepRecord("b", "", "failed", 20.0, 0.4))
+    history.note("r3", StepRecord("b", "", "running", 30.0))
+    assert history.seconds_by_node() == {"a": 0.3, "b": 0.2}
+
+
+def test_what_later_runs_did_counts_from_the_very_run_on(ledger: FileLedger) -> None:
+    history = History(ledger)
+    assert history.done_since(record("r")) == frozenset()
+    for name, node in (("r1", "a"), ("r2", "b"), ("r3", "c")):
+        history.start(record(name, 1.0, StepRecord(node, "", "planned")))  # in one moment
+        history.note(name, StepRecord(node, "", "done", 1.0, 0.1))
+    assert history.done_since(record("r2")) == {"c"}
+
+
+def test_a_session_has_its_own_runs(ledger: FileLedger) -> None:
+    history = History(ledger)
+    assert history.of_session("session") == ()
+    history.start(record("r2"))
+    history.start(record("r1"))
+    history.start(replace(record("r3"), session_id="another"))
+    assert [run.run_id for run in history.of_session("session")] == ["r1", "r2"]
+
+
+def test_the_newest_of_those_that_are_wanted_are_listed(ledger: FileLedger) -> None:
+    history = History(ledger)
+    for place, (name, status) in enumerate({"r1": "failed", "r2": "failed", "r3": "succeeded"}.items()):
+        history.start(record(name, float(place), StepRecord("a", "", "planned")))
+        history.end(name, status)
+    history.start(record("r4", 9.0, StepRecord("b", "", "planned")))
+    history.start(record("r5", 9.0))
+    assert [run.run_id for run in history.runs()] == ["r5", "r4", "r3", "r2", "r1"]
+    assert [run.run_id for run in history.runs(1, ("a",), unfinished=True)] == ["r2"]
+    assert [run.run_id for run in history.runs(0)] == []
+
+
+def test_only_of_runs_that_may_be_on_a_list_has_details(ledger: FileLedger) -> None:
+    history = History(ledger)
+    for name in ("r1", "r2"):
+        history.start(replace(record(name), details={"user": "ana"}))
+    history.end("r1", "succeeded")
+    assert [(run.run_id, run.details) for run in history.runs()] == [("r2", {"user": "ana"}), ("r1", {})]
+
+
+def test_skipped_nodes_are_told_by_cause_as_far_as_they_were_written_down() -> None:
+    def causes(details: dict[str, object]) -> object:
+        return replace(record("r"), details=details).skipped_by_cause
+
+    assert causes({}) == causes({"skipped": ["x"]}) == {}
+    assert causes({"skipped": {"present": ["x", 1], "damaged": "y"}}) == {"present": ("x", "1")}
+
+
+def test_a_plan_in_which_everything_is_skipped_is_a_plan() -> None:
+    assert replace(record("r"), skipped=1).has_plan
+    assert replace(record("r", 1.0, StepRecord("a", "", "planned")), skipped=0).has_plan
+    assert not replace(record("r"), skipped=0).has_plan
+    assert replace(record("r"), skipped=0, counts=(1, 0)).has_plan
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("seconds", "soon", None),
+        ("seconds", 1e300, None),
+        ("bytes_out", -5, -5),
+        ("started", 1e12, None),
+        ("worker", 7, "7"),
+        ("attempt", b"x", None),
+        ("error", 7, "7"),
+        ("compute_seconds", 2, 2),
+    ],
+)
+def test_of_a_damaged_step_is_told_what_can_be_read(
+    ledger: FileLedger, column: str, value: object, told: object
+) -> None:
+    history = History(ledger)
+    history.start(record("r", 1.0, StepRecord("a", "missing", "planned")))
+    done = StepRecord("a", "missing", "done", 10.0, 0.6, 0.1, 0.2, 0.3, 11, 22, "worker 1", 2, "no")
+    history.note("r", done)
+    with ledger.transaction() as connection:
+        connection.execute(f"UPDATE step SET {column} = ?", (value,))
+    found = history.run("r")
+    assert found is not None
+    assert found.steps == (replace(done, **{column: told}),)
+
+
+def test_a_run_with_a_moment_that_no_calendar_has_is_left_out_and_says_why(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = History(ledger)
+    history.start(record("r"))
+    history.end("r", "succeeded")
+    with ledger.transaction() as connection:
+        connection.execute("UPDATE run SET ended = 1e12")
+    assert history.runs() == ()
+    assert caplog.messages == [
+        "the record of run r is damaged (1000000000000.0 is no moment): it is left out"
+    ]
