@@ -283,7 +283,7 @@ def _expected_columns() -> set[tuple[str, str]]:
 def _set_aside(path: Path) -> None:
     damaged = path.with_name(f"{path.stem}.damaged-{os.getpid()}-{time.time_ns()}{path.suffix}")
     path.replace(damaged)
-    for companion in (_journal(path), path.with_name(path.name + "-shm")):
+    for companion in _companions(path):
         companion.unlink(missing_ok=True)
     logger.warning("the ledger was damaged: set aside as %s, a new one begins", damaged)
 
@@ -305,7 +305,7 @@ def _ask_at_rest(path: Path, query: Callable[[sqlite3.Connection], Found], other
     """
     with contextlib.ExitStack() as stack:
         if not _has_content(_journal(path)):
-            connection = _connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1", stack)
+            connection = stack.enter_context(_connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1"))
             version = _check_version(connection, path)
             if version == 0:
                 connection.execute("SELECT count(*) FROM sqlite_master")  # fails on what is no database
@@ -316,17 +316,15 @@ def _ask_at_rest(path: Path, query: Callable[[sqlite3.Connection], Found], other
         for source in (path, _journal(path)):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(source, folder / source.name)
-        connection = _connected((folder / path.name).as_uri(), stack)
+        connection = stack.enter_context(_connected((folder / path.name).as_uri()))
         if _check_version(connection, path) == 0:
             return otherwise
         _migrate(connection, path)
         return query(connection)
 
 
-def _connected(address: str, stack: contextlib.ExitStack) -> sqlite3.Connection:
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-    stack.callback(connection.close)
-    return connection
+def _connected(address: str) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None))
 
 
 def _has_content(path: Path) -> bool:

@@ -131,7 +131,7 @@ def test_a_file_that_is_in_use_or_out_of_reach_is_not_damaged(words: str) -> Non
 def test_what_sqlite_put_beside_a_damaged_ledger_goes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_bytes(b"no database at all" * 100)
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", "-journal"):
         Path(f"{path}{suffix}").write_bytes(b"of another file")
     ledger = FileLedger(path, tmp_path, durable=False)
     ledger.commit("run", "n", [MADE], {})
