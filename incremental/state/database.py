@@ -29,6 +29,7 @@ Found = TypeVar("Found")
 
 _PATIENCE = 10.0  # seconds to wait for another process that writes
 _ATTEMPTS = 20  # to read while another process folds its journal into the file
+_FLAGS = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
 _COMMENT = re.compile(r"--.*")
 _NO_DAMAGE = ("locked", "busy", "unable to open", "full", "interrupted")
 """Words of errors that a whole file raises as well."""
@@ -186,7 +187,7 @@ def is_damage(error: Exception) -> bool:
 def _opened_whole(path: Path) -> sqlite3.Connection:
     for companion in _companions(path):
         refuse_link(companion)  # SQLite would write through it
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+    os.close(os.open(path, _FLAGS, 0o600))
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _keep_a_journal(connection)

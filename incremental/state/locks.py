@@ -53,28 +53,14 @@ class Lock:
 
     @classmethod
     def _locked(cls, path: str, flags: int, until: float | None) -> Lock:
-        lock = cls(path, os.open(path, flags, 0o600))
+        fd = os.open(path, flags, 0o600)
+        lock = cls(path, fd)
         try:
-            lock._acquire(until)
+            _acquire(fd, path, until)
         except BaseException:
             lock.release()
             raise
         return lock
-
-    def _acquire(self, until: float | None) -> None:
-        assert self._fd is not None, "released already"
-        if until is None:  # nobody holds what is new; one that looks has it for a moment
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-            return
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise TimeoutError(f"{self.path} is locked") from None
-                time.sleep(_PAUSE)
-            else:
-                return
 
     @property
     def is_held(self) -> bool:
@@ -115,7 +101,7 @@ class Lock:
 def is_held(path: str) -> bool:
     """Whether a living process holds a file locked; False for no file. Changes nothing. Raises OSError."""
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:
@@ -125,6 +111,21 @@ def is_held(path: str) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _acquire(fd: int, path: str, until: float | None) -> None:
+    if until is None:  # nobody holds what is new; one that looks has it for a moment
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path} is locked") from None
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 @functools.cache

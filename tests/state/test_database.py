@@ -159,3 +159,40 @@ def test_a_file_that_goes_while_its_journal_is_there_counts_as_none(ledger: File
     Path(f"{ledger.path}-wal").write_bytes(b"a journal of nothing")
     ledger.path.write_bytes(b"")
     assert ledger.marks() == Marks()
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("SELECT CAST(x'ff' AS TEXT)", "Could not decode to UTF-8 column"),
+        ("SELECT json_extract('{', '$')", None),
+    ],
+)
+def test_what_cannot_be_decoded_is_damage_and_what_cannot_be_asked_is_an_error(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture, statement: str, why: str | None
+) -> None:
+    ledger.begin("run", "n", [MADE])  # the file is open from now on
+
+    def query(connection: sqlite3.Connection) -> object:
+        return connection.execute(statement).fetchall()
+
+    if why is None:
+        with pytest.raises(LedgerError, match=r"^cannot read the ledger '.*ledger\.db': malformed JSON$"):
+            ledger.read(query, "nothing")
+        return
+    assert ledger.read(query, "nothing") == "nothing"
+    [told] = caplog.messages
+    assert told.startswith(f"the ledger {ledger.path} is damaged ({why}")
+    assert told.endswith("): it counts as empty")
+
+
+def test_a_record_that_is_damaged_while_the_file_is_open_is_not_believed_either(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.begin("run", "n", [MADE])
+    change(ledger, "UPDATE output SET size = 7")
+    assert ledger.marks() == Marks()
+    assert caplog.messages == [
+        f"the ledger {ledger.path} is damaged (the record of '/x' is not as it was written): "
+        "it counts as empty"
+    ]

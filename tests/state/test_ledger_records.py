@@ -70,6 +70,11 @@ def test_what_was_made_from_nothing_has_no_inputs_recorded(tmp_path: Path) -> No
     assert records["/b"].reads == '{"/elsewhere/model": "g"}'
 
 
+def test_an_input_of_which_no_commit_is_known_is_not_newer(ledger: Ledger) -> None:
+    ledger.commit("run", "n", [MADE], {"/of another ledger": "g"})
+    assert ledger.marks().outdated == {}
+
+
 def test_of_what_is_no_file_everything_but_the_file_is_kept(tmp_path: Path) -> None:
     told = Output.of_file("model", "dataset:model", "v1", None, digest="d", attempt=2)
     assert told == Output("model", "dataset:model", "v1", digest="d", attempt=2)

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from faults.effects import raising
 
 from incremental.state.locks import Lock, is_held
 
@@ -134,6 +135,31 @@ def test_what_is_forgotten_is_closed_and_stays_locked_for_whoever_else_has_it_op
     assert is_held(path)
     assert descriptor_of(path) == shared
     os.close(shared)
+    assert not is_held(path)
+
+
+def test_what_was_released_is_written_to_no_more(path: str) -> None:
+    lock = Lock.create(path)
+    lock.release()
+    with pytest.raises(AssertionError, match="^released already"):
+        lock.append(b"late")
+    assert Path(path).read_bytes() == b""
+
+
+def test_a_file_that_somebody_removed_is_let_go_of_all_the_same(path: str) -> None:
+    lock = Lock.create(path)
+    Path(path).unlink()
+    lock.remove()
+    assert not lock.is_held
+
+
+def test_a_file_that_cannot_be_unlocked_is_closed_and_so_let_go_of(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock.create(path)
+    monkeypatch.setattr("fcntl.flock", raising(OSError("no locks")))
+    lock.release()
+    monkeypatch.undo()
     assert not is_held(path)
 
 
