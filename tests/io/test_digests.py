@@ -275,3 +275,13 @@ def test_a_tapped_file_goes_where_it_is_told_and_is_cut_where_it_is_told(tmp_pat
         assert tapped.truncate(3) == 3
         assert tapped.digest(3) is None
     assert path.read_bytes() == b"abc"
+
+
+def test_what_is_written_in_pieces_is_told_and_hashed_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_PIECE", 10)
+    with (tmp_path / "file").open("wb") as opened:
+        file = TappedFile(opened.fileno())
+        assert [file.write(b"x" * 35), file.write(b""), file.write(b"y" * 20)] == [35, 0, 20]
+        assert file.digest(55) == xxhash.xxh3_128_hexdigest(b"x" * 35 + b"y" * 20)
