@@ -301,5 +301,5 @@ def _make_private(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "it is no folder")
-    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise PermissionError(errno.EPERM, "others may write to it")

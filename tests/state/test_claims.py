@@ -124,14 +124,14 @@ def test_who_holds_a_place_can_be_asked_and_is_in_nobodys_way(
 ) -> None:
     assert claims.holders(["/d/a"]) == []
     assert not folder.exists()
-    with settled(claims, "/d/a"), holder(folder, tmp_path, "other", "/d/b/c") as other:
+    with settled(claims, "/d/a"), holder(folder, tmp_path, "other", "/d/b/c", "memory://x") as other:
         (mine,), (theirs,) = claims.holders(["/d/a", "/e"]), claims.holders(["/d/b"])
         for line, pid in ((mine, os.getpid()), (theirs, other.pid)):
             who, _, since = line.partition(", since ")
             assert who == f"process {pid} on {socket.gethostname()}"
             assert abs(time.mktime(time.strptime(since[:19], "%Y-%m-%d %H:%M:%S")) - time.time()) < 600
         assert sorted(claims.holders(["/d"])) == sorted([mine, theirs])
-        assert claims.holders(["/e", "dataset:/d/a"]) == []
+        assert claims.holders(["/e", "dataset:/d/a", "memory://x"]) == []
         before = files(folder)
         claims.holders(["/d"])
         assert files(folder) == before
@@ -413,3 +413,70 @@ def test_a_claim_is_written_as_lines_of_json(claims: Claims, folder: Path, tmp_p
         about, *rest = [json.loads(line) for line in (folder / name).read_text().splitlines()]
     assert (about["project"], about["pid"], about["command"]) == (str(tmp_path), os.getpid(), "command")
     assert rest == [{"run": None, "locations": ["/x", "/y"]}, {"run": "r1", "locations": ["/y"]}]
+
+
+def test_where_the_system_has_no_locks_nothing_is_claimed(
+    claims: Claims, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incremental.state.claims.can_lock", False)
+    with settled(claims, "/x"), settled(claims, "/x"):
+        assert claims.holders(["/x"]) == []
+    assert not folder.exists()
+
+
+def test_what_is_in_the_memory_of_a_process_is_one_place_in_it(claims: Claims) -> None:
+    with settled(claims, "memory://x"):
+        assert len(claims.holders(["memory://x"])) == 1
+        with pytest.raises(ClaimError, match="'memory://x'"):
+            claims.claim("other", ["memory://x"])
+
+
+def test_one_that_writes_nothing_hides_none_that_does(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = iter(range(256))
+    monkeypatch.setattr(
+        os, "urandom", lambda size: bytes([next(count)]) * size
+    )  # they are looked at in order
+    with settled(claims), settled(claims, "/x"), settled(claims):
+        assert len(claims.holders(["/x"])) == 1
+        with pytest.raises(ClaimError):
+            claims.claim("other", ["/x"])
+
+
+def test_a_run_that_waits_looks_less_and_less_often_and_at_least_twice_a_second(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, pauses = settled(claims, "/x"), list[float]()
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 20:
+            claim.release()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    claims.claim("other", ["/x"], wait=True).release()
+    assert pauses == sorted(pauses)
+    assert 0 < pauses[0] < pauses[1] < 0.1
+    assert pauses[-1] == 0.5
+
+
+def test_a_file_is_named_after_its_host_as_any_file_system_takes_it(
+    claims: Claims, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Büro/Ost-1." + "x" * 100)
+    with settled(claims, "/x"):
+        [name] = files(folder)
+        assert re.fullmatch(rf"B_ro_Ost-1_x{{49}}\.{os.getpid()}\.[0-9a-f]{{16}}\.claim", name)
+    left = Lock.create(str(folder / name))
+    left.release()
+    settled(claims).release()
+    assert files(folder) == []  # it is known as ours again
+
+
+def test_a_command_that_fits_is_told_whole(claims: Claims) -> None:
+    for command, told in (("c" * 200, "c" * 200), ("c" * 201, f"{'c' * 200}…")):
+        with claims.claim(command, ["/x"]) as claim:
+            claim.settle("r", ["/x"])
+            [line] = claims.holders(["/x"])
+            assert line.endswith(f": {told}")
