@@ -155,3 +155,15 @@ def test_records_tell_of_what_is_there_and_not_begun_pinned_or_read_only() -> No
     assert list(recorded(facts, begun, ["a"])) == []
     assert set(marks.records) == set(rows)
     assert len(marks.records) == 4
+
+
+def test_beside_what_is_proven_the_rest_is_said_to_be_unproven() -> None:
+    marks = Marks(generations={"/a": "1", "/c": "1"})
+    assert apply_marks(FACTS, marks, [("a",), ("b",), ("c",), ("d",)]).unproven == {"b"}
+
+
+def test_each_node_whose_outputs_are_parted_is_told() -> None:
+    states = dict.fromkeys("abcd", State.PRESENT)
+    facts = Facts(states=states, locations={name: f"/{name}" for name in states})
+    marks = Marks(generations={"/a": "1", "/c": "2"})
+    assert apply_marks(facts, marks, [("a", "b"), ("c", "d")]).parted == {"a", "b", "c", "d"}
