@@ -77,9 +77,21 @@ def test_how_a_run_ended_where_and_by_what_is_told_where_both_are_known() -> Non
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_told"), [((1.0, 1.0), False), ((3.0, 3.0), False), ((0.1, 9.0), True), ((9.0, 0.1), True)]
+    ("seconds", "is_told"),
+    [
+        ((1.0, 1.0), False),
+        ((3.0, 3.0), False),
+        ((0.1, 9.0), True),
+        ((9.0, 0.1), True),
+        ((0.002, 0.011), False),
+        ((0.01, 0.02), True),
+        ((1.0, 1.09), False),
+        ((1.0, 1.1), True),
+    ],
 )
-def test_only_another_tempo_is_told(seconds: tuple[float, float], is_told: bool) -> None:
+def test_only_another_tempo_is_told_from_ten_milliseconds_and_a_tenth_on(
+    seconds: tuple[float, float], is_told: bool
+) -> None:
     found = compare(*(run(name, done("x", each)) for name, each in zip("ab", seconds, strict=True)))
     assert bool(found.slower or found.faster) is is_told
     assert bool(found.slower) is (is_told and seconds[0] < seconds[1])
