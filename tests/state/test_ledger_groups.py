@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,28 @@ def test_what_waits_is_written_soon_though_nothing_follows(ledger: FileLedger) -
     while len(another(ledger).marks().generations) < 2:
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_ledger_that_was_closed_writes_soon_what_it_is_told_then(ledger: FileLedger) -> None:
+    ledger.commit("run", "node", [out("x")], {})
+    ledger.close()
+    ledger.commit("run", "node", [out("y")], {})
+    end = time.monotonic() + 30
+    while len(another(ledger).marks().generations) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_ledger_that_was_closed_keeps_no_thread(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never(monkeypatch)
+    before = set(threading.enumerate())
+    ledger.commit("run", "node", [out("x")], {})
+    [timer] = set(threading.enumerate()) - before
+    ledger.close()
+    timer.join(30)
+    assert not timer.is_alive()
 
 
 def test_records_are_written_in_the_order_they_came(
