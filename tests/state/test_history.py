@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from incremental.state import FileLedger, History, Output, RunRecord, StepRecord, database
+from incremental.state.liveness import birth_of
 
 
 @pytest.fixture
@@ -464,3 +465,33 @@ def test_a_run_with_a_moment_that_no_calendar_has_is_left_out_and_says_why(
     assert caplog.messages == [
         "the record of run r is damaged (1000000000000.0 is no moment): it is left out"
     ]
+
+
+@pytest.mark.parametrize(("birth", "status"), [("another boot/1", "interrupted"), (None, "running")])
+def test_a_run_whose_number_another_process_has_by_now_is_interrupted(
+    ledger: FileLedger, birth: str | None, status: str
+) -> None:
+    if birth_of(os.getpid()) is None:
+        pytest.skip("this system does not tell when a process began")
+    history = History(ledger)
+    history.start(replace(record("r"), details={"process": birth or birth_of(os.getpid())}))
+    assert [run.status for run in history.runs()] == [status]
+
+
+def test_what_is_no_mapping_is_told_as_such(ledger: FileLedger, caplog: pytest.LogCaptureFixture) -> None:
+    history = History(ledger)
+    history.start(record("r"))
+    with ledger.transaction() as connection:
+        connection.execute("UPDATE run SET request = '[1]'")
+    assert history.run("r") is None
+    assert caplog.messages == ["the record of run r is damaged (a mapping was expected): it is left out"]
+
+
+def test_a_list_counts_what_was_planned_and_what_was_done(ledger: FileLedger) -> None:
+    history = History(ledger)
+    history.start(record("r", 1.0, *(StepRecord(name, "", "planned") for name in "abc")))
+    history.note("r", StepRecord("a", "", "done", 1.0, 0.1), StepRecord("b", "", "failed", 2.0, 0.1))
+    for status, error in (("failed", "no"), ("interrupted", None), ("succeeded", None)):
+        history.end("r", status, error)
+        [listed] = history.runs()
+        assert (listed.planned, listed.done, listed.status, listed.error) == (3, 1, status, error)
