@@ -105,7 +105,7 @@ def test_what_was_read_is_told_apart_from_what_was_written() -> None:
 
 
 def test_nested_mappings_become_dotted_names_and_nothing_becomes_nothing() -> None:
-    assert flat({"a": {"b": 1, "X": {}}, "c.": 2}) == {"a.b": 1, "c": 2}
+    assert flat({"a": {"b": 1, "X": {}}, "c.": 2, "dX": 3}) == {"a.b": 1, "c": 2, "dX": 3}
     assert flat(3) == flat({}) == {}
 
 
