@@ -632,7 +632,7 @@ def test_only_what_cannot_be_kept_of_owner_and_group_changes(
     target = tmp_path / "a.txt"
     target.write_bytes(OLD)
     os.chown(target, UNPRIVILEGED, UNPRIVILEGED)
-    target.chmod(0o674)
+    target.chmod(0o675)
     real = os.fchown
 
     def fchown(fd: int, uid: int, gid: int) -> None:
@@ -645,7 +645,7 @@ def test_only_what_cannot_be_kept_of_owner_and_group_changes(
     found = target.stat()
     assert found.st_uid == (0 if refused == "owner" else UNPRIVILEGED)
     assert found.st_gid == (os.getegid() if refused == "group" else UNPRIVILEGED)
-    assert stat.S_IMODE(found.st_mode) == (0o604 if refused == "group" else 0o674)
+    assert stat.S_IMODE(found.st_mode) == (0o605 if refused == "group" else 0o675)
 
 
 @needs_root
@@ -679,7 +679,8 @@ def test_what_is_written_at_once_is_synced_unless_told_otherwise(
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda file: file.raw.close(),  # then closing it is a ValueError
+        lambda file: file.raw.close(),
+        lambda file: file.detach(),  # then closing it is a ValueError
         lambda file: os.close(file.fileno()),  # then flushing it is an OSError, and so is closing it again
     ],
 )

@@ -92,6 +92,7 @@ def test_a_folder_that_is_not_there_has_no_links() -> None:
 
 
 def test_the_place_of_a_dataset_without_address_is_its_name_in_its_project() -> None:
+    assert places_of("dataset:table", project="/X/one") == ["X/one:dataset:table"]
     mine = resolve(["dataset:table"], "/one", 1)
     assert first_overlap(mine, resolve(["dataset:table"], "/one", 2)) == "dataset:table"
     assert first_overlap(mine, resolve(["dataset:table"], "/other", 2)) is None
@@ -112,6 +113,7 @@ def test_what_is_in_memory_is_a_place_of_one_process() -> None:
         ("file://server/share/b", "/server/share/b"),
         ("FILE:///b//c", "/b/c"),
         ("memory://", "memory:7:"),
+        ("memory://X", "memory:7:X"),
         ("memory://Xx/Yy/", "memory:7:Xx/Yy"),
         ("s3a://bucketX/", "s3://bucketX"),
         ("s3n://b//X/./y/", "s3://b/X/y"),

@@ -181,9 +181,8 @@ class LocalStage(Stage):
                 sync_folder(folder)
 
     def discard(self) -> None:
-        file, fd, name, created = self._file, self._fd, self._name, self._created
+        file, fd, name = self._file, self._fd, self._name
         self._file = self._fd = self._name = self._raw = None
-        self._created = []
         if file is not None:
             with suppress(OSError, ValueError):
                 file.close()  # before its descriptor, or a late flush would reach another file
@@ -194,7 +193,7 @@ class LocalStage(Stage):
             return
         with suppress(FileNotFoundError):
             os.unlink(name)
-        for folder in reversed(created):
+        for folder in reversed(self._created):
             with suppress(OSError):  # somebody else uses it by now
                 os.rmdir(folder)
 
@@ -230,7 +229,7 @@ class LocalStage(Stage):
 def _digest_by_reading(fd: int) -> str:
     """Return the digest of a file that was not written in order; it is in the page cache still."""
     os.lseek(fd, 0, os.SEEK_SET)
-    with open(fd, "rb", buffering=0, closefd=False) as file:
+    with io.FileIO(fd, closefd=False) as file:
         return digest_of(file)
 
 
