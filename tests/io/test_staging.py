@@ -361,9 +361,11 @@ def test_a_new_file_respects_the_umask(tmp_path: Path, umask: int, mode: int) ->
     before = os.umask(umask)
     try:
         write_atomically(tmp_path / "a.txt", NEW)
+        write_atomically(tmp_path / "new" / "a.txt", NEW)
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "new" / "a.txt").stat().st_mode) == mode
 
 
 @needs_root
