@@ -76,6 +76,11 @@ def test_a_path_over_links_is_the_path_that_they_lead_to(tmp_path: Path) -> None
     assert places_of(f"{root}/folder") == [f"{root}/real"]
 
 
+def test_a_place_is_in_the_folder_that_is_named_whatever_its_last_letter(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    assert places_of(f"{root}/MAX/x") == [f"{root}/MAX/x"]
+
+
 def test_links_are_found_among_many_names(tmp_path: Path) -> None:
     root = tmp_path.resolve()
     (root / "n7").symlink_to("target")
@@ -132,21 +137,26 @@ def test_host_names_ignore_case_and_buckets_and_keys_do_not() -> None:
     assert places_of("s3://Bucket/A", "gcs://Bucket/A") == ["gs://Bucket/A", "s3://Bucket/A"]
 
 
-@pytest.fixture
-def other_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every file system ignore case, as macOS does."""
+def ignore_case(monkeypatch: pytest.MonkeyPatch, under: str) -> None:
+    """Have a file system ignore case, as macOS does."""
     stat = os.lstat
 
     def lstat(path: str) -> os.stat_result:
         folder, _, name = path.rpartition("/")
-        found = next((each.name for each in os.scandir(folder) if each.name.lower() == name.lower()), name)
-        return stat(f"{folder}/{found}")
+        if not path.startswith(under):
+            return stat(path)
+        names = [each.name for each in os.scandir(folder or "/") if each.name.lower() == name.lower()]
+        return stat(f"{folder}/{names[0] if names else name}")
 
     monkeypatch.setattr(places.os, "lstat", lstat)
 
 
-@pytest.mark.usefixtures("other_letters")
-def test_letters_do_not_matter_where_the_file_system_ignores_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_everywhere", [True, False])
+def test_letters_do_not_matter_where_the_file_system_ignores_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_everywhere: bool
+) -> None:
+    ignore_case(monkeypatch, "/" if is_everywhere else f"{tmp_path}/")
+    assert places_of("/Nowhere") == ["/nowhere" if is_everywhere else "/Nowhere"]
     (tmp_path / "Data").mkdir()
     for folder in ("Data", "Data/not/there/yet"):  # empty: judged by the folder that it is in
         one, other = f"{tmp_path}/{folder}/Out.csv", f"{tmp_path}/{folder.upper()}/oUT.CSV"
