@@ -86,7 +86,7 @@ class MemoryLedger:
             for location, record in self._records.items()
         }
         outdated = find_outdated(reads, self._generations)
-        derived = find_derived(reads, outdated) if outdated else {}
+        derived = find_derived(reads, outdated)
         return Marks(frozenset(self._begun), dict(self._generations), outdated, derived, Records(rows))
 
 

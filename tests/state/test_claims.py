@@ -280,6 +280,19 @@ def test_where_claims_are_kept_by_default(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(files(tmp_path / "empty/.local/state/incremental/claims")) == 1
 
 
+def test_without_a_home_claims_are_kept_among_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it says where nobody has a home
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with settled(Claims(tmp_path), "/x"):
+        assert len(files(tmp_path / f"temporary/incremental-claims-{os.getuid()}")) == 1
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_claim_that_cannot_be_written_leaves_nothing(
     claims: Claims, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
