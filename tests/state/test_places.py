@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from faults.effects import raising
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,16 @@ def test_links_are_found_among_many_names(tmp_path: Path) -> None:
     assert found[f"{root}/target"] == f"{root}/n7"
     assert f"{root}/n7" not in found
     assert len(found) == 10
+
+
+def test_links_at_the_root_are_found_too() -> None:
+    locations = [f"/{name}" for name in os.listdir("/")]  # noqa: PTH208
+    assert set(places_of(*locations)) == {os.path.realpath(location) for location in locations}
+
+
+def test_where_nothing_may_be_looked_at_letters_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "scandir", raising(PermissionError()))
+    assert places_of("/Nowhere/x", "/nowhere/x") == ["/Nowhere/x", "/nowhere/x"]
 
 
 def test_a_folder_that_is_not_there_has_no_links() -> None:
