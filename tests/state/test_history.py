@@ -495,3 +495,12 @@ def test_a_list_counts_what_was_planned_and_what_was_done(ledger: FileLedger) ->
         history.end("r", status, error)
         [listed] = history.runs()
         assert (listed.planned, listed.done, listed.status, listed.error) == (3, 1, status, error)
+
+
+def test_to_ask_for_a_run_that_is_not_there_is_no_damage(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = History(ledger)
+    history.start(record("r"))
+    assert history.run("another") is None
+    assert caplog.messages == []
