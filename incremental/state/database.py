@@ -134,7 +134,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         except BROKEN as error:
             if not is_damage(error):
                 raise
-            _set_aside(path)
+            _set_aside(path, error)
             connection = _opened_whole(path)
         try:
             _migrate(connection, path)
@@ -281,12 +281,12 @@ def _expected_columns() -> set[tuple[str, str]]:
         return _columns(connection)
 
 
-def _set_aside(path: Path) -> None:
+def _set_aside(path: Path, why: Exception) -> None:
     damaged = path.with_name(f"{path.stem}.damaged-{os.getpid()}-{time.time_ns()}{path.suffix}")
     path.replace(damaged)
     for companion in _companions(path):
         companion.unlink(missing_ok=True)
-    logger.warning("the ledger was damaged: set aside as %s, a new one begins", damaged)
+    logger.warning("the ledger was damaged (%s): set aside as %s, a new one begins", why, damaged)
 
 
 def _companions(path: Path) -> tuple[Path, ...]:

@@ -138,6 +138,15 @@ def test_who_holds_a_place_can_be_asked_and_is_in_nobodys_way(
     assert claims.holders(["/d"]) == []
 
 
+def test_of_a_holder_is_told_since_when_it_claims(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: 1e9)
+        claim = settled(claims, "/x")
+    with claim:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1e9))
+        assert f", since {since}: command" in claims.holders(["/x"])[0]
+
+
 def test_a_run_that_has_not_planned_gets_a_moment_to_give_back(claims: Claims) -> None:
     claim = claims.claim("planning", ["/x", "/y"])
     threading.Timer(0.2, claim.settle, ("r", ["/y"])).start()
@@ -185,6 +194,8 @@ def test_a_project_under_another_name_is_the_same(claims: Claims, folder: Path, 
     with settled(claims, "dataset:table"):
         with pytest.raises(ClaimError, match="'dataset:table'"):
             Claims(link, [folder]).claim("other", ["dataset:table"])
+        assert len(Claims(link, [folder]).holders(["dataset:table"])) == 1
+        assert Claims(tmp_path.parent, [folder]).holders(["dataset:table"]) == []
 
 
 def test_the_dead_of_another_machine_stay_for_a_month(claims: Claims, folder: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_journal_that_stays_locked_or_fails_otherwise_is_an_error(
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Bad))
     monkeypatch.setattr(database.time, "sleep", slept.append)
     monkeypatch.setattr(database.time, "monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr(database, "_set_aside", lambda path: None)
+    monkeypatch.setattr(database, "_set_aside", lambda *_: None)
     ledger = FileLedger(tmp_path / "ledger.db", tmp_path, durable=False)
     with pytest.raises(LedgerError, match=words):
         ledger.begin("run", "n", [MADE])
