@@ -225,7 +225,7 @@ def test_a_file_that_is_no_claim_counts_for_nothing_and_is_told(
     settled(claims, "/x").release()
     [told] = caplog.messages
     assert told.startswith(f"the claim of a run cannot be read and counts for nothing: {folder}/")
-    assert told.partition(": ")[2].partition(": ")[2]
+    assert told.partition(": ")[2].partition(": ")[2] not in ("", "None")
     lock.release()
     settled(claims, "/x").release()
     assert files(folder) == []
@@ -314,6 +314,32 @@ def test_a_claim_that_cannot_be_written_leaves_nothing(
     with pytest.raises(ClaimError, match="cannot write the claims of runs: .*: No space left on device"):
         claims.claim("command", ["/x"])
     assert files(folder) == []
+
+
+def test_a_claim_that_cannot_be_begun_says_where_and_why(
+    claims: Claims, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def full(path: str, *arguments: int) -> int:
+        if path.endswith(".claim"):
+            raise OSError(28, "No space left on device", path)
+        return real(path, *arguments)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(ClaimError) as caught:
+        claims.claim("command", ["/x"])
+    assert str(caught.value) == f"cannot write the claims of runs in {folder}: No space left on device"
+
+
+def test_one_that_ends_while_it_is_looked_at_hides_no_other(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with settled(claims, "/x"):
+        listed = os.listdir
+        monkeypatch.setattr(os, "listdir", lambda folder: ["0.claim", *listed(folder)])
+        monkeypatch.setattr("incremental.state.claims.is_held", lambda path: True)
+        assert len(claims.holders(["/x"])) == 1
 
 
 def test_one_that_claims_and_stands_still_is_told(claims: Claims, folder: Path) -> None:
