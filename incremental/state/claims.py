@@ -16,7 +16,6 @@ its own outputs are suspect once the new one is committed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -300,6 +299,6 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, "it is no folder")
+        raise NotADirectoryError("it is no folder")
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise PermissionError(errno.EPERM, "others may write to it")
+        raise PermissionError("others may write to it")

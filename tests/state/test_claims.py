@@ -231,6 +231,17 @@ def test_a_file_that_is_no_claim_counts_for_nothing_and_is_told(
     assert files(folder) == []
 
 
+def test_a_link_among_the_claims_is_not_followed_and_in_nobodys_way(
+    claims: Claims, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settled(claims).release()
+    (folder / f"{socket.gethostname()}.1.aa.claim").symlink_to(tmp_path / "theirs")
+    with settled(claims, "/x"):
+        assert len(caplog.messages) == 1
+    assert len(files(folder)) == 1
+    assert not (tmp_path / "theirs").exists()
+
+
 def test_a_line_that_is_being_written_is_not_read(claims: Claims, folder: Path) -> None:
     with claims.claim("command", ["/x"]) as claim:
         claim.settle("r", ["/x"])
@@ -259,6 +270,8 @@ def test_the_first_folder_that_can_be_used_is(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     bad = [tmp_path / "file/claims", tmp_path / "file", tmp_path / "open", tmp_path / "link"]
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good").chmod(0o755)  # others may look
     with settled(Claims(tmp_path, [*bad, tmp_path / "good"]), "/x"):
         assert len(files(tmp_path / "good")) == 1
     assert list((tmp_path / "mine").iterdir()) == []
