@@ -325,7 +325,7 @@ def _ask_at_rest(path: Path, query: Callable[[sqlite3.Connection], Found], other
 
 
 def _connected(address: str) -> contextlib.closing[sqlite3.Connection]:
-    return contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None))
+    return contextlib.closing(sqlite3.connect(address, uri=True))
 
 
 def _has_content(path: Path) -> bool:

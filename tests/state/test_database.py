@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from faults.effects import raising
 
 from incremental.errors import LedgerError
 from incremental.state import FileLedger, Marks, Output, database
@@ -143,6 +144,27 @@ def test_a_file_that_changes_each_time_it_is_read_is_told_as_it_was_in_the_end(l
         return len(asked)
 
     assert ledger.read(query, 0) == len(asked) > 1
+
+
+@pytest.mark.parametrize("has_journal", [False, True])
+def test_a_file_without_anything_in_its_journal_is_read_where_it_is(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch, has_journal: bool
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryDirectory", raising(OSError("no room for a copy")))
+    if has_journal:
+        Path(f"{ledger.path}-wal").touch()
+    assert ledger.marks().generations.keys() == {"/x"}
+
+
+def test_a_newer_version_is_told_though_it_stands_in_the_journal_only(ledger: FileLedger) -> None:
+    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA user_version=99")
+        connection.execute(f"PRAGMA application_id={database._MARK + 99}")
+        connection.execute("COMMIT")
+        with pytest.raises(LedgerError, match=rf"^the ledger '{ledger.path}' has version 99, this engine "):
+            ledger.marks()
 
 
 def test_a_copy_that_was_made_to_read_a_journal_is_named_after_us_and_goes_when_it_was_read(
