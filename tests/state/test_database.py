@@ -167,6 +167,35 @@ def test_a_newer_version_is_told_though_it_stands_in_the_journal_only(ledger: Fi
             ledger.marks()
 
 
+def test_a_journal_that_was_folded_in_is_noticed_though_the_file_looks_as_before(
+    ledger: FileLedger, tmp_path: Path
+) -> None:
+    ledger.begin("run", "n", [MADE])
+    before, asked = ledger.path.stat(), list[int]()
+
+    def query(connection: sqlite3.Connection) -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            ledger.close()
+            os.utime(ledger.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            assert ledger.path.stat().st_size == before.st_size
+        return len(asked)
+
+    assert FileLedger(ledger.path, tmp_path).read(query, 0) == 2
+
+
+def test_a_journal_that_grows_is_not_read_again(ledger: FileLedger, tmp_path: Path) -> None:
+    ledger.begin("run", "n", [MADE])
+    asked: list[int] = []
+
+    def query(_: sqlite3.Connection) -> int:
+        asked.append(1)
+        ledger.begin("run", "n", [Output("y", f"/{len(asked)}")])
+        return len(asked)
+
+    assert FileLedger(ledger.path, tmp_path).read(query, 0) == 1
+
+
 def test_a_copy_that_was_made_to_read_a_journal_is_named_after_us_and_goes_when_it_was_read(
     ledger: FileLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,25 @@ def test_an_input_of_which_no_commit_is_known_is_not_newer(ledger: Ledger) -> No
     assert ledger.marks().outdated == {}
 
 
+def test_an_output_is_outdated_from_the_next_commit_of_an_input_until_it_is_begun_itself(
+    ledger: Ledger,
+) -> None:
+    source, made = replace(MADE, location="/a"), replace(MADE, location="/b")
+    ledger.commit("run", "m", [made], {"/a": ledger.commit("run", "n", [source], {})})
+    assert ledger.marks().outdated == {}
+    ledger.commit("run", "n", [source], {})
+    assert ledger.marks().outdated == {"/b": ("/a",)}
+    ledger.begin("run", "m", [made])
+    assert ledger.marks().outdated == {}
+
+
+def test_locations_of_every_kind_come_back_as_they_were(ledger: Ledger, tmp_path: Path) -> None:
+    kinds = [f"{tmp_path}/data/x", f"{tmp_path}/a:b", "/elsewhere/x", "s3://bucket/x", "dataset:x"]
+    for location in kinds:
+        ledger.commit("run", "n", [replace(MADE, location=location)], {})
+    assert set(ledger.marks().generations) == set(ledger.marks().records) == set(kinds)
+
+
 def test_of_what_is_no_file_everything_but_the_file_is_kept(tmp_path: Path) -> None:
     told = Output.of_file("model", "dataset:model", "v1", None, digest="d", attempt=2)
     assert told == Output("model", "dataset:model", "v1", digest="d", attempt=2)
@@ -191,7 +210,7 @@ def test_a_journal_that_stays_locked_or_fails_otherwise_is_an_error(
 
 
 def test_a_record_that_is_there_twice_tells_that_another_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = FileLedger(tmp_path / "ledger.db", tmp_path, durable=False)
     ledger.commit("run", "n", [MADE], {})
@@ -199,3 +218,6 @@ def test_a_record_that_is_there_twice_tells_that_another_is_lost(
     assert len(ledger.marks().generations) == 1
     monkeypatch.setattr(seals, "SELECT", f"{seals.SELECT} UNION ALL {seals.SELECT}")
     assert ledger.marks() == Marks()
+    assert caplog.messages == [
+        f"the ledger {ledger.path} is damaged (a record is there twice): it counts as empty"
+    ]
