@@ -285,3 +285,17 @@ def test_what_is_written_in_pieces_is_told_and_hashed_as_one(
         file = TappedFile(opened.fileno())
         assert [file.write(b"x" * 35), file.write(b""), file.write(b"y" * 20)] == [35, 0, 20]
         assert file.digest(55) == xxhash.xxh3_128_hexdigest(b"x" * 35 + b"y" * 20)
+
+
+def test_a_large_output_is_saved_where_no_thread_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(digests, "start_new_thread", refuse)
+    stage = LocalStage(str(tmp_path / "file"), durable=False)
+    with stage as file:
+        file.write(bytes(range(256)) * (digests._ASIDE // 128))
+    stage.publish()
+    assert stage.digest == expected(tmp_path / "file")
