@@ -255,9 +255,9 @@ def _run_migrations(connection: sqlite3.Connection, version: int) -> None:
 
 
 def _check_whole(connection: sqlite3.Connection, version: int) -> None:
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    verdict: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
+        raise sqlite3.DatabaseError(verdict.splitlines()[-1])  # the first one only names the database
     if version == SCHEMA_VERSION and not _columns(connection) >= _expected_columns():
         raise sqlite3.DatabaseError("a table is not as it was made")
     if version >= _FIRST_SEALED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -104,7 +105,9 @@ def test_what_an_older_file_knew_is_known_to_readers_and_to_the_first_writer(
     assert set_aside(ledger) == []
 
 
-def test_an_older_file_is_looked_through_as_well_before_it_is_written(tmp_path: Path) -> None:
+def test_an_older_file_is_looked_through_as_well_before_it_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     ledger = FileLedger(tmp_path / "ledger.db", tmp_path, durable=False)
     an_older_file(ledger.path, 1)
     content = bytearray(ledger.path.read_bytes())
@@ -113,6 +116,7 @@ def test_an_older_file_is_looked_through_as_well_before_it_is_written(tmp_path: 
     ledger.path.write_bytes(content)
     ledger.begin("run", "n", [Output("y", "/y")])
     assert len(set_aside(ledger)) == 1
+    assert re.fullmatch(r"the ledger was damaged \(.*[Pp]age .*\): set aside as .*", caplog.messages[0])
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
@@ -133,6 +137,17 @@ def test_a_folder_of_that_name_is_told_as_such(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"cannot read the ledger {path!r}: [Errno 21] Is a directory: {path!r}; check its rights"
     )
+
+
+def test_a_file_that_is_out_of_reach_is_not_taken_for_a_damaged_one(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail = raising(sqlite3.OperationalError("unable to open database file"))
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: fail())
+    with pytest.raises(
+        LedgerError, match=r"^cannot read the ledger '.*': unable to open .*; check its rights$"
+    ):
+        ledger.marks()
 
 
 def test_a_file_that_changes_each_time_it_is_read_is_told_as_it_was_in_the_end(ledger: FileLedger) -> None:
