@@ -32,7 +32,7 @@ class LedgerFile:
         durable: whether what is ``synced`` survives a power cut; otherwise the death of the process.
     """
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    def __init__(self, path: Path, *, durable: bool) -> None:
         self.path = path
         self._durable = durable
         self._lock = threading.RLock()
