@@ -21,8 +21,8 @@ def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -
     """Return one sentence for each thing that no run of this plan could get right."""
     pipeline = selected.pipeline
     return (
-        *_pin_conflicts(pipeline, running, facts),
-        *_parted_variants(pipeline, running, facts),
+        *(_pin_conflicts(pipeline, running, facts) if facts.pins else ()),
+        *(_parted_variants(pipeline, running, facts) if running else ()),
         *shared_locations(pipeline, facts, ordered=False),
     )
 
@@ -30,7 +30,7 @@ def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -
 def find_warnings(selected: Selected, running: Collection[str], facts: Facts) -> tuple[str, ...]:
     """Return one sentence for each thing that a run of this plan may get wrong."""
     return (
-        *_untestable(selected, running, facts),
+        *(_untestable(selected, running, facts) if facts.untestable else ()),
         *shared_locations(selected.pipeline, facts, ordered=True),
     )
 
@@ -56,8 +56,6 @@ def shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iter
 
 
 def _pin_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -> Iterator[str]:
-    if not facts.pins:
-        return
     for name in sorted(_stored_names(pipeline)):
         version = facts.pins.get(name)
         if version is None:
@@ -93,8 +91,6 @@ def _parted_variants(pipeline: Pipeline, running: Collection[str], facts: Facts)
 
 
 def _untestable(selected: Selected, running: Collection[str], facts: Facts) -> Iterator[str]:
-    if not facts.untestable:
-        return
     made = selected.whole.producers
     tried = {name for node in selected.pipeline.nodes if node.name in running for name in node.reads}
     for name in sorted(facts.untestable.keys() & _stored_names(selected.pipeline)):
