@@ -40,6 +40,8 @@ def shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iter
 
     ``ordered`` picks the pairs whose users the graph puts in order (an update in place), or the others.
     """
+    if len(set(facts.locations.values())) == len(facts.locations):
+        return  # nearly always
     for location, names in sorted(_names_by_location(pipeline, facts).items()):
         for one, other in combinations(names, 2):
             if not _is_written(one, other, pipeline):
@@ -108,9 +110,7 @@ def _stored_names(pipeline: Pipeline) -> set[str]:
 
 
 def _names_by_location(pipeline: Pipeline, facts: Facts) -> dict[str, list[str]]:
-    """Return the base names at each location, if any location has two names."""
-    if len(set(facts.locations.values())) == len(facts.locations):
-        return {}
+    """Return the base names at each location."""
     names: defaultdict[str, set[str]] = defaultdict(set)
     for name in _stored_names(pipeline):
         if name in facts.locations:
