@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-SHARE_OF_EXAMPLES = float(os.environ.get("EXAMPLES", "0.5"))
+SHARE_OF_EXAMPLES = float(os.environ.get("EXAMPLES", "0.35"))
 """Of those that a law is tried on by itself. Mutation testing runs each law a thousand times over, so it takes
 fewer; the long runs take more."""
 
@@ -64,6 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_law = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_law or "faults" in item.path.parts:
             item.add_marker("no_cover")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the garbage collector never look again at what lives to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _remove_log_handlers_of_kedro() -> None:

@@ -7,15 +7,15 @@ import json
 import logging
 import os
 import socket
-import sqlite3
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from incremental.state.ids import claim_id
 from incremental.state.liveness import is_alive
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from incremental.state.ledger import FileLedger
@@ -106,25 +106,8 @@ class History:
         self._ledger = ledger
 
     def claim(self, wanted: str | None = None) -> str:
-        """Return an id that no other session or run has: the present moment, or the next free millisecond.
-
-        Ids sort by time and look like ``2024-01-15T10.30.45.123Z``. Two processes that ask in the same
-        millisecond get different ones, because each id is inserted exclusively.
-
-        Args:
-            wanted: the id to claim if it is free.
-        """
-        moment = datetime.now(timezone.utc)
-        while True:
-            name = wanted or f"{moment:%Y-%m-%dT%H.%M.%S}.{moment.microsecond // 1000:03d}Z"
-            wanted = None
-            try:
-                with self._ledger.transaction() as connection:
-                    connection.execute("INSERT INTO name VALUES (?)", (name,))
-            except sqlite3.IntegrityError:
-                moment += timedelta(milliseconds=1)
-            else:
-                return name
+        """Return an id that no other session or run has, see :func:`incremental.state.ids.claim_id`."""
+        return claim_id(self._ledger, wanted)
 
     def start(self, run: RunRecord) -> None:
         """Note that a run begins, and what it plans to do where that is known already."""
@@ -203,8 +186,8 @@ class History:
         where = f"WHERE run_id IN (SELECT run_id FROM step WHERE node IN ({marks}))" if nodes else "WHERE 1"
         where += " AND status != 'succeeded'" if unfinished else ""
         # the few that are wanted before anything is counted or read of them
-        wanted = f"SELECT run_id FROM run {where} ORDER BY started DESC, run_id DESC LIMIT ?"
-        query = f"{_LIST_RUNS} WHERE run_id IN ({wanted}) ORDER BY started DESC, run_id DESC"
+        wanted = f"SELECT run_id FROM run {where} ORDER BY run_id DESC LIMIT ?"
+        query = f"{_LIST_RUNS} WHERE run_id IN ({wanted}) ORDER BY run_id DESC"
 
         def find(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
             rows = connection.execute(query, (*nodes, most))
@@ -216,7 +199,7 @@ class History:
         """Return the nodes that ran to their end in later runs."""
 
         def find(connection: sqlite3.Connection) -> frozenset[str]:
-            return frozenset(node for (node,) in connection.execute(_DONE_SINCE, (run.started, run.run_id)))
+            return frozenset(node for (node,) in connection.execute(_DONE_SINCE, (run.run_id,)))
 
         return self._ledger.read(find, frozenset())
 
@@ -263,12 +246,12 @@ _COMMITTED = "SELECT node FROM output WHERE run_id = :run AND state = 'committed
 _DONE = f"(status = 'done' OR (status = 'planned' AND node IN ({_COMMITTED})))"
 _LAST_SECONDS = """
 SELECT node, seconds, max(started) FROM step
-WHERE status = 'done' AND run_id IN (SELECT run_id FROM run ORDER BY started DESC LIMIT 50)
+WHERE status = 'done' AND run_id IN (SELECT run_id FROM run ORDER BY run_id DESC LIMIT 50)
 GROUP BY node
 """
 _DONE_SINCE = """
 SELECT DISTINCT node FROM step WHERE status = 'done' AND run_id IN (
-    SELECT run_id FROM run WHERE (started, run_id) > (?, ?)
+    SELECT run_id FROM run WHERE run_id > ?
 )
 """
 _SELECT_RUN = """

@@ -5,11 +5,12 @@ The commands are those that the command line itself has, in the forms in which t
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import split
 from subprocess import Popen
@@ -164,10 +165,16 @@ CALLS = {
 
 
 @pytest.fixture(scope="module")
-def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = make_project(tmp_path_factory.mktemp("looking"), registry=REGISTRY)
-    request.param(root)
-    return root
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+    """Give the one project of each situation, made when it is first asked for."""
+
+    @functools.cache
+    def project_in(situation: Any) -> Path:
+        root = make_project(tmp_path_factory.mktemp("looking"), registry=REGISTRY)
+        situation(root)
+        return root
+
+    return project_in
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +244,17 @@ def check_that_it_only_looks(root: Path, places: Places, typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "typed"),
+    ("situation", "typed"),
     [
         pytest.param(situation, typed, id=f"{situation.__name__}: {typed}")
         for situation, calls in CALLS.items()
         for typed in calls
     ],
-    indirect=["project"],
 )
-def test_looking_leaves_everything_as_it_was(project: Path, places: Places, typed: str) -> None:
-    check_that_it_only_looks(project, places, typed)
+def test_looking_leaves_everything_as_it_was(
+    projects: Callable[[Any], Path], situation: Any, places: Places, typed: str
+) -> None:
+    check_that_it_only_looks(projects(situation), places, typed)
 
 
 @pytest.mark.parametrize("typed", list(looking()))

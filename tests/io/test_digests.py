@@ -274,3 +274,17 @@ def test_a_tapped_file_goes_where_it_is_told_and_is_cut_where_it_is_told(tmp_pat
         assert tapped.truncate(3) == 3
         assert tapped.digest(3) is None
     assert path.read_bytes() == b"abc"
+
+
+def test_a_large_output_is_saved_where_no_thread_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(digests, "start_new_thread", refuse)
+    stage = LocalStage(str(tmp_path / "file"), durable=False)
+    with stage as file:
+        file.write(bytes(range(256)) * (digests._ASIDE // 128))
+    stage.publish()
+    assert stage.digest == expected(tmp_path / "file")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +116,19 @@ def test_a_scheme_whose_library_is_missing_is_named() -> None:
 # -- the same contract for the disk, for memory and for S3
 
 
-@pytest.fixture
-def s3(s3_options: dict[str, Any]) -> tuple[Storage, str]:
-    """An empty bucket, with its listing cache on as by default."""
+@pytest.fixture(scope="module")
+def make_bucket(s3_options: dict[str, Any]) -> Callable[[str], None]:
+    """Make a bucket as somebody else."""
     import s3fs
 
+    return s3fs.S3FileSystem(**s3_options, skip_instance_cache=True).mkdir
+
+
+@pytest.fixture
+def s3(make_bucket: Callable[[str], None], s3_options: dict[str, Any]) -> tuple[Storage, str]:
+    """An empty bucket, with its listing cache on as by default."""
     bucket = f"b{uuid.uuid4().hex}"
-    s3fs.S3FileSystem(**s3_options, skip_instance_cache=True).mkdir(bucket)
+    make_bucket(bucket)
     storage, root = storage_for(f"s3://{bucket}", conceal(s3_options))
     return storage, root
 
@@ -134,6 +141,7 @@ def other_client(s3_options: dict[str, Any]) -> Any:
 
 @pytest.fixture(params=["local", "memory", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Storage, str]:
+    gc.freeze()  # botocore's models would be searched for garbage, again and again
     if request.param == "local":
         return storage_for(tmp_path / "root")
     if request.param == "memory":

@@ -200,6 +200,26 @@ def test_versioned_outputs_are_saved_under_the_run_id_and_read_back(tmp_path):
         assert session.plan(only_missing_outputs=True).facts.versions == {"counts": second.run_id}
 
 
+def test_what_was_made_last_is_read_though_the_clock_went_back(tmp_path):
+    catalog = """
+    raw: {type: text.TextDataset, filepath: data/raw.txt}
+    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
+    """
+    root = make_project(tmp_path, catalog=catalog)
+    with Session.create(root) as session:
+        session.run()
+        ahead = session.history.claim("2999-01-01T00.00.00.000Z")
+        (root / "data/counts.json" / session.session_id).rename(root / "data/counts.json" / ahead)
+        (root / "data/counts.json" / ahead / "counts.json").write_text('{"old": 1}')
+        (root / "data/raw.txt").write_text("mouse mouse")
+        session.run()
+    with Session.create(root) as later:
+        assert later.run(from_nodes=["report"])["report"] == "mouse: 2"
+        assert [run.run_id for run in later.history.runs()] == sorted(
+            (run.run_id for run in later.history.runs()), reverse=True
+        )
+
+
 def test_a_pin_on_what_the_plan_would_make_again_is_refused_before_anything_runs(tmp_path):
     catalog = """
     raw: {type: text.TextDataset, filepath: data/raw.txt}

@@ -79,12 +79,13 @@ def test_a_run_is_told_with_its_steps_and_how_it_ended(ledger: FileLedger) -> No
     assert ended.ended is not None
 
 
-def test_runs_are_listed_newest_first_without_steps(ledger: FileLedger) -> None:
+def test_runs_are_listed_by_id_newest_first_without_steps(ledger: FileLedger) -> None:
+    """Whatever the clock said when they began."""
     history = History(ledger)
     for place, name in enumerate(["r1", "r3", "r2"]):
         history.start(record(name, float(place), StepRecord("a", "", "planned")))
-    assert [run.run_id for run in history.runs()] == ["r2", "r3", "r1"]
-    assert [run.run_id for run in history.runs(limit=1)] == ["r2"]
+    assert [run.run_id for run in history.runs()] == ["r3", "r2", "r1"]
+    assert [run.run_id for run in history.runs(limit=1)] == ["r3"]
     assert history.runs()[0].steps == ()
 
 

@@ -7,7 +7,7 @@ protection against somebody who wants to be believed.
 from __future__ import annotations
 
 import io
-from threading import Thread
+from _thread import LockType, allocate_lock, start_new_thread
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,12 +75,22 @@ class TappedFile(io.FileIO):
         if len(piece) < _ASIDE:
             self._hasher.update(piece)
             return super().write(piece)
-        hashing = Thread(target=self._hasher.update, args=(piece,))
-        hashing.start()
+        hashed = allocate_lock()
+        hashed.acquire()
+        try:
+            start_new_thread(self._hash, (piece, hashed))  # Thread.start would wait until it has begun
+        except RuntimeError:  # there are too many
+            self._hash(piece, hashed)
         try:
             return super().write(piece)
         finally:
-            hashing.join()
+            hashed.acquire()
+
+    def _hash(self, piece: memoryview, hashed: LockType) -> None:
+        try:
+            self._hasher.update(piece)
+        finally:
+            hashed.release()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Move, and remember where to."""
