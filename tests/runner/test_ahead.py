@@ -4,10 +4,16 @@ from graphs import graph, pipelines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incremental.executors import Executor, Finished
+from incremental.io import DataCatalog, MemoryDataset
 from incremental.pipeline.selection import select
 from incremental.planner import Facts, plan_all
+from incremental.runner import Surroundings
 from incremental.runner.ahead import AheadSchedule
+from incremental.runner.loop import Loop
+from incremental.runner.prepare import gather_facts
 from incremental.runner.schedule import Schedule
+from incremental.state import Marks
 
 
 def schedule_of(text, passes_on=lambda node: True, can_wait=lambda node: True):
@@ -160,3 +166,50 @@ def test_law_without_anything_ahead_it_is_the_plain_schedule(pipeline):
         assert list(other.done(node)) == []
         plain.done(node)
     assert not other
+
+
+class TwoAtOnce(Executor):
+    """Runs calls in the order of submission, and takes two, and four more that wait."""
+
+    capacity, ahead = 2, 4
+    in_process = keeps_values = True
+
+    def __init__(self):
+        self.calls, self.values, self.submitted_before_the_first = [], {}, None
+
+    def start(self, job):
+        self.job = job
+
+    def keep(self, value):
+        self.values[id(value)] = value
+        return id(value)
+
+    def submit(self, key, argument, timeout=None):
+        self.submit_with(key, argument, {})
+
+    def submit_with(self, key, argument, kept, timeout=None, leaves=(), priority=0.0):
+        self.calls.append((key, argument, kept))
+        return {name: (key.name, name) for name in leaves}
+
+    def wait(self, timeout=None):
+        if self.submitted_before_the_first is None:
+            self.submitted_before_the_first = [key.name for key, *_ in self.calls]
+        key, argument, kept = self.calls.pop(0)
+        answer = self.job(argument, {name: self.values[handle] for name, handle in kept.items()})
+        handles = {name: (key.name, name) for name in answer.kept}
+        self.values |= {handles[name]: value for name, value in answer.kept.items()}
+        return Finished(key, answer.told, None, "", handles)
+
+    def fetch(self, kept):
+        return {name: self.values[handle] for name, handle in kept.items()}
+
+
+def test_what_follows_is_handed_over_though_others_wait_for_room():
+    text = "; ".join(f"raw -> a{n}; a{n} -> b{n}; b{n} -> c{n}" for n in range(4))
+    pipeline = graph(text)
+    catalog = DataCatalog({"raw": MemoryDataset("r")})
+    executor = TwoAtOnce()
+    plan = plan_all(select(pipeline), gather_facts(pipeline, catalog, Marks()))
+    result = Loop(plan, catalog, executor, Surroundings("r")).run()
+    assert executor.submitted_before_the_first == ["a0", "a1", "b0", "b1", "c0", "c1"]
+    assert sorted(result) == ["c0", "c1", "c2", "c3"]
