@@ -88,11 +88,11 @@ _CAUSE_BY_STATE = {
 
 
 def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | None:
+    if is_parameter(name):
+        return Cause.PARAMETER_OUTPUT
     state = facts.states.get(name, State.EPHEMERAL)
     if state is State.PRESENT and name not in facts.parted:
         return None  # nearly always
-    if is_parameter(name):
-        return Cause.PARAMETER_OUTPUT
     if state is State.EPHEMERAL:
         return Cause.RESULT if base_name(name) in selected.requested else None
     if name in facts.parted:
