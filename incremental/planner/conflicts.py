@@ -21,8 +21,8 @@ def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -
     """Return one sentence for each thing that no run of this plan could get right."""
     pipeline = selected.pipeline
     return (
-        *_pin_conflicts(pipeline, running, facts),
-        *_parted_variants(pipeline, running, facts),
+        *(_pin_conflicts(pipeline, running, facts) if facts.pins else ()),
+        *(_parted_variants(pipeline, running, facts) if running else ()),
         *shared_locations(pipeline, facts, ordered=False),
     )
 
@@ -30,7 +30,7 @@ def find_conflicts(selected: Selected, running: Collection[str], facts: Facts) -
 def find_warnings(selected: Selected, running: Collection[str], facts: Facts) -> tuple[str, ...]:
     """Return one sentence for each thing that a run of this plan may get wrong."""
     return (
-        *_untestable(selected, running, facts),
+        *(_untestable(selected, running, facts) if facts.untestable else ()),
         *shared_locations(selected.pipeline, facts, ordered=True),
     )
 
@@ -40,6 +40,8 @@ def shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iter
 
     ``ordered`` picks the pairs whose users the graph puts in order (an update in place), or the others.
     """
+    if len(set(facts.locations.values())) == len(facts.locations):
+        return  # nearly always
     for location, names in sorted(_names_by_location(pipeline, facts).items()):
         for one, other in combinations(names, 2):
             if not _is_written(one, other, pipeline):
@@ -56,8 +58,6 @@ def shared_locations(pipeline: Pipeline, facts: Facts, *, ordered: bool) -> Iter
 
 
 def _pin_conflicts(pipeline: Pipeline, running: Collection[str], facts: Facts) -> Iterator[str]:
-    if not facts.pins:
-        return
     for name in sorted(_stored_names(pipeline)):
         version = facts.pins.get(name)
         if version is None:
@@ -93,8 +93,6 @@ def _parted_variants(pipeline: Pipeline, running: Collection[str], facts: Facts)
 
 
 def _untestable(selected: Selected, running: Collection[str], facts: Facts) -> Iterator[str]:
-    if not facts.untestable:
-        return
     made = selected.whole.producers
     tried = {name for node in selected.pipeline.nodes if node.name in running for name in node.reads}
     for name in sorted(facts.untestable.keys() & _stored_names(selected.pipeline)):
@@ -112,9 +110,7 @@ def _stored_names(pipeline: Pipeline) -> set[str]:
 
 
 def _names_by_location(pipeline: Pipeline, facts: Facts) -> dict[str, list[str]]:
-    """Return the base names at each location, if any location has two names."""
-    if len(set(facts.locations.values())) == len(facts.locations):
-        return {}
+    """Return the base names at each location."""
     names: defaultdict[str, set[str]] = defaultdict(set)
     for name in _stored_names(pipeline):
         if name in facts.locations:

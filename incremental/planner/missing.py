@@ -91,6 +91,8 @@ def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | Non
     if is_parameter(name):
         return Cause.PARAMETER_OUTPUT
     state = facts.states.get(name, State.EPHEMERAL)
+    if state is State.PRESENT and name not in facts.parted:
+        return None  # nearly always
     if state is State.EPHEMERAL:
         return Cause.RESULT if base_name(name) in selected.requested else None
     if name in facts.parted:
@@ -156,6 +158,8 @@ def _suspects(selected: Selected, running: Reasons, facts: Facts) -> tuple[Suspe
 
     What the selection reads from nodes outside of it, which stay as they are, counts like its own outputs.
     """
+    if not running and not facts.outdated:
+        return ()
     pipeline = selected.pipeline
     from_outside = _read_from_outside(selected)
     newer: dict[str, dict[str, None]] = {}

@@ -164,10 +164,13 @@ def get(storage: Storage, path: str) -> bytes:
 def test_what_is_written_is_read_listed_found_and_removed(place: tuple[Storage, str]) -> None:
     storage, root = place
     assert storage.kinds(root) == storage.entries(root) == storage.find(root) == {}
+    assert storage.children(root) == []
     put(storage, f"{root}/a.txt", b"abc")
     put(storage, f"{root}/folder/deeper/b.txt", b"de")
     assert get(storage, f"{root}/a.txt") == b"abc"
     assert storage.kinds(root) == {"a.txt": Kind.FILE, "folder": Kind.FOLDER}
+    assert sorted(storage.children(root)) == ["a.txt", "folder"]
+    assert storage.children(f"{root}/a.txt") == []
     entries = storage.entries(root)
     assert (entries["a.txt"].kind, entries["a.txt"].size) == (Kind.FILE, 3)
     assert entries["folder"].kind is Kind.FOLDER

@@ -77,7 +77,7 @@ class Holdings(Mapping[str, Any]):
 
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter of this name can be loaded."""
-        return name in self
+        return (self._parameters is not None and name in self._parameters) or name in self
 
     def build_foreign(self, names: Iterable[str]) -> None:
         """Build what the survey has believed unseen, to tell what is wrong before the first node runs.
@@ -89,7 +89,7 @@ class Holdings(Mapping[str, Any]):
         for name in names:
             entry = self.entry(name)
             if entry is None or (
-                types.ours(entry["type"]) and types.layout(entry["type"]) is not Layout.CACHED
+                types.ours(entry["type"]) and types.outline(entry["type"]).layout is not Layout.CACHED
             ):
                 continue
             try:

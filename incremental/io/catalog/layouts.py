@@ -27,6 +27,7 @@ class Layout(Enum):
 
 FILES = frozenset({Layout.FILE, Layout.FILE_OR_FOLDER})
 FOLDERS = frozenset({Layout.MEMBERS, Layout.CHECKPOINTED})
+PLACED = FILES | FOLDERS
 
 _OTHERS = {
     "pandas.ParquetDataset": Layout.FILE_OR_FOLDER,

@@ -146,12 +146,13 @@ def _answer_one(storage: Storage, folder: str, question: Question, answers: Answ
     if question.members is not None:
         answers.states[question.name] = question.members.answer(storage, path)
         return
-    kind = storage.kind(path)
-    if not question.is_met_by(kind):
-        answers.states[question.name] = State.ABSENT
-        if kind is Kind.FOLDER:
-            answers.obstructed.append(question.name)
-        return
+    if not (question.reads_folders and os.access(path, os.F_OK)):  # else it does not matter what is there
+        kind = storage.kind(path)
+        if not question.is_met_by(kind):
+            answers.states[question.name] = State.ABSENT
+            if kind is Kind.FOLDER:
+                answers.obstructed.append(question.name)
+            return
     marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # cheaper than a stat that fails
     answers.states[question.name] = State.INCOMPLETE if marked else State.PRESENT
 
@@ -191,7 +192,7 @@ def _note_kinds(questions: list[Question], kinds: dict[str, Kind | None], answer
 def _whole_version(storage: Storage, folder: str, question: Question) -> str | None:
     """Return the newest version that is whole, or the pinned one if it is there."""
     path = f"{folder}/{question.base}"
-    versions = [question.pin] if question.pin else sorted(storage.kinds(path), reverse=True)
+    versions = [question.pin] if question.pin else sorted(storage.children(path), reverse=True)
     for version in versions:
         if is_staging_name(version) or storage.leads_out(path, version):
             continue

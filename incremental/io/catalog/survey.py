@@ -15,7 +15,7 @@ from incremental.io.catalog.capabilities import (
     is_half,
     location_of,
 )
-from incremental.io.catalog.layouts import FILES, FOLDERS, Layout, checkpoint_name, wrapped
+from incremental.io.catalog.layouts import FILES, FOLDERS, PLACED, Layout, checkpoint_name, wrapped
 from incremental.io.catalog.listing import (
     Answers,
     Folder,
@@ -125,7 +125,9 @@ class Survey:
 
     def _take_entry(self, name: str, entry: Mapping[str, Any]) -> bool:
         """Note what the entry itself says of where a dataset is; False where it does not tell."""
-        layout = self.types.layout(entry["type"])
+        layout, usual = self.types.outline(entry["type"])
+        if layout in PLACED and not entry.keys() <= usual:
+            self._check_arguments(name, entry)
         if layout in FILES:
             self._take_file(name, entry, layout is Layout.FILE_OR_FOLDER)
         elif layout in FOLDERS:
@@ -162,7 +164,8 @@ class Survey:
                 name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
             )
             self.faults.append(str(fault))
-        for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
+        remote = list(self.remote.values())
+        for place, questions, failure in answer_remote(remote, self.answers) if remote else ():
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
 
@@ -182,14 +185,13 @@ class Survey:
             raise self._unusable(name, entry, f": {'; '.join(wrong)}")
 
     def _path_in(self, name: str, entry: Mapping[str, Any], key: str) -> Any:
-        """Return the path of an entry, whose arguments are known, and whose credentials are configured."""
-        self._check_arguments(name, entry)
+        """Return the path of an entry whose credentials are configured."""
         path = entry.get(key)
         if not path:
             raise self._unusable(name, entry, f" needs {key!r}")
         if "credentials" in entry:
             self.catalog.config_resolver.with_credentials(name, entry)  # refuses what is not configured
-        if not isinstance(path, str | os.PathLike):
+        if type(path) is not str and not isinstance(path, str | os.PathLike):
             raise self._unusable(name, entry, f": {key!r} is {path!r}, which is no path")
         return path
 

@@ -74,4 +74,4 @@ def _stored(catalog: DataCatalog, entry: Mapping[str, Any] | None) -> Mapping[st
 
 def _known(catalog: DataCatalog, entry: Mapping[str, Any]) -> tuple[bool, Layout | None]:
     types = catalog.config_resolver.types
-    return types.ours(entry["type"]) is not None, types.layout(entry["type"])
+    return types.ours(entry["type"]) is not None, types.outline(entry["type"]).layout

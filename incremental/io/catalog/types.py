@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from incremental.errors import DatasetError, did_you_mean
 from incremental.io.catalog.layouts import OF_KEDRO, OF_KEDRO_DATASETS, OURS
@@ -35,6 +34,18 @@ _USUAL = _OF_THE_CATALOG | {
 }  # fmt: skip
 
 
+class Outline(NamedTuple):
+    """What is known of a class by its name alone."""
+
+    layout: Layout | None
+    """Where it keeps its data; None: it has to be asked."""
+    usual: frozenset[str]
+    """The keys of its entries that need no second look."""
+
+
+_UNKNOWN = Outline(None, frozenset())
+
+
 class Types:
     """Looks up the types that entries name.
 
@@ -45,9 +56,8 @@ class Types:
     def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
         self._packages = tuple(packages)
         self._has_ours = _OURS in self._packages
-        # there are thousands of entries and few types
-        self._layouts: dict[Any, Layout | None] = {}
-        self._accepted: dict[Any, frozenset[str]] = {}
+        self._has_kedro_datasets: bool | None = None  # not looked for yet
+        self._outlines: dict[str, Outline] = {}  # there are thousands of entries and few types
 
     def ours(self, kind: Any) -> str | None:
         """Return the dotted path of our class for a type, or None where another class answers."""
@@ -56,14 +66,20 @@ class Types:
         path = SHORT_NAMES.get(kind) if self._has_ours else None
         return kind if path is None and kind in KNOWN_ARGUMENTS else path
 
-    def layout(self, kind: Any) -> Layout | None:
-        """Return where a dataset keeps its data, as far as its type tells; None: it has to be asked."""
+    def outline(self, kind: Any) -> Outline:
+        """Return what can be told of a dataset by its type, and without importing it."""
         if type(kind) is not str:
-            return None
-        if kind not in self._layouts:
-            path = self.ours(kind)
-            self._layouts[kind] = self._foreign_layout(kind) if path is None else OURS[path]
-        return self._layouts[kind]
+            return _UNKNOWN
+        found = self._outlines.get(kind)
+        if found is None:
+            found = self._outlines[kind] = self._outline(kind)
+        return found
+
+    def _outline(self, kind: str) -> Outline:
+        path = self.ours(kind)
+        if path is None:
+            return Outline(self._foreign_layout(kind), _USUAL)
+        return Outline(OURS[path], KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG)
 
     def refused(self, kind: Any, keys: AbstractSet[str]) -> list[str]:
         """Return a phrase for each argument that a class does not take, or lacks, where that can be told.
@@ -71,12 +87,7 @@ class Types:
         That is so for our own classes, and where there are unusual ones for those of kedro-datasets whose
         layout is known. None is imported.
         """
-        if type(kind) is not str:
-            return []
-        if kind not in self._accepted:
-            path = self.ours(kind)
-            self._accepted[kind] = _USUAL if path is None else KNOWN_ARGUMENTS[path] | _OF_THE_CATALOG
-        if keys <= self._accepted[kind]:
+        if type(kind) is not str or keys <= self.outline(kind).usual:
             return []
         path = self.ours(kind)
         signature = self._foreign_signature(kind) if path is None else Signature(KNOWN_ARGUMENTS[path])
@@ -106,10 +117,6 @@ class Types:
 
         raise DatasetError(f"type {kind!r} is not known{hint(kind, _folder(_KEDRO_DATASETS))}")
 
-    @functools.cached_property
-    def _has_kedro_datasets(self) -> bool:
-        return _KEDRO_DATASETS in self._packages and _is_installed(_KEDRO_DATASETS)
-
     def _foreign_signature(self, kind: str) -> Signature | None:
         for package in self._packages:
             short = _of_kedro_datasets(f"{package}.{kind}" if package else kind)
@@ -118,8 +125,11 @@ class Types:
         return None
 
     def _foreign_layout(self, kind: str) -> Layout | None:
-        if kind in OF_KEDRO_DATASETS and self._has_kedro_datasets:  # short, as nearly always
-            return OF_KEDRO_DATASETS[kind]
+        if kind in OF_KEDRO_DATASETS and _KEDRO_DATASETS in self._packages:  # short, as nearly always
+            if self._has_kedro_datasets is None:
+                self._has_kedro_datasets = _is_installed(_KEDRO_DATASETS)
+            if self._has_kedro_datasets:
+                return OF_KEDRO_DATASETS[kind]
         for package in self._packages:
             found = _layout_in(f"{package}.{kind}" if package else kind)
             if found is not None:

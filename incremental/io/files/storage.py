@@ -4,7 +4,7 @@ It knows no formats and no versions. For local paths fsspec is never imported.
 """
 
 # Strings and `os`, not Path: on the way of every save and plan, where Path costs more than the call.
-# ruff: noqa: PTH100, PTH108, PTH111, PTH116, PTH118, PTH123
+# ruff: noqa: PTH100, PTH108, PTH111, PTH116, PTH118, PTH123, PTH208
 from __future__ import annotations
 
 import io
@@ -72,6 +72,10 @@ class Storage(ABC):
     @abstractmethod
     def kinds(self, path: str) -> dict[str, Kind]:
         """Return the names in a folder and what they are, as cheaply as can be; empty for no folder."""
+
+    def children(self, path: str) -> list[str]:
+        """Return the names in a folder, in any order; empty for no folder."""
+        return list(self.kinds(path))
 
     @abstractmethod
     def entries(self, path: str) -> dict[str, Entry]:
@@ -144,6 +148,12 @@ class LocalStorage(Storage):
         except (FileNotFoundError, NotADirectoryError):
             return {}
 
+    def children(self, path: str) -> list[str]:
+        try:
+            return os.listdir(path)  # a third of what it costs to tell their kinds
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
     def entries(self, path: str) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as found:
@@ -179,7 +189,7 @@ class LocalStorage(Storage):
                         pending.append((f"{below}{entry.name}/", depth + 1))
 
     def leads_out(self, folder: str, name: str) -> bool:
-        link = os.path.join(folder, name)
+        link = f"{folder}/{name}"
         try:
             if not stat.S_ISLNK(os.lstat(link).st_mode):
                 return False
