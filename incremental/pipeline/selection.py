@@ -65,9 +65,6 @@ class Selection:
         return {selector: given[selector] for selector in given if given[selector]}
 
 
-_EVERYTHING = Selection()
-
-
 @dataclass(frozen=True, slots=True)
 class Selected:
     """What a plan is made for: the nodes that are left, and what the user asked of them."""
@@ -91,7 +88,7 @@ def select(whole: Pipeline, selection: Selection | None = None, forced: Iterable
     forced node that is not among those selected.
     """
     by_selector = {} if selection is None else selection.by_selector()
-    selection = selection or _EVERYTHING
+    selection = selection or Selection()
     forced_names = words(forced)
     left = whole
     if by_selector or forced_names:

@@ -91,8 +91,6 @@ def _cause_of_output(name: str, selected: Selected, facts: Facts) -> Cause | Non
     if is_parameter(name):
         return Cause.PARAMETER_OUTPUT
     state = facts.states.get(name, State.EPHEMERAL)
-    if state is State.PRESENT and name not in facts.parted:
-        return None  # nearly always
     if state is State.EPHEMERAL:
         return Cause.RESULT if base_name(name) in selected.requested else None
     if name in facts.parted:

@@ -32,7 +32,7 @@ def apply_marks(
     """
     outputs_by_node = [tuple(names) for names in written]
     if not (marks.generations or marks.records or marks.begun or marks.outdated):
-        return facts.with_unproven(_unproven(facts, {}, outputs_by_node))
+        return dataclasses.replace(facts, unproven=_unproven(facts, {}, outputs_by_node))
     begun = _begun(facts, marks)
     parted = {name: State.INCOMPLETE for name in _parted(facts, marks, outputs_by_node) if name not in begun}
     incomplete = begun | parted

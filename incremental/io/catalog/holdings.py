@@ -77,7 +77,7 @@ class Holdings(Mapping[str, Any]):
 
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter of this name can be loaded."""
-        return (self._parameters is not None and name in self._parameters) or name in self
+        return name in self
 
     def build_foreign(self, names: Iterable[str]) -> None:
         """Build what the survey has believed unseen, to tell what is wrong before the first node runs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, cast
+from typing import Any
 
 ALL = "parameters"
 PREFIX = "params:"
@@ -82,9 +82,9 @@ def _fields(value: Any) -> Mapping[Any, Any] | None:
     """Return what a parameter has inside: the items of a mapping, the fields of a dataclass or a model."""
     if type(value) in _ATOMS:
         return None
+    if isinstance(value, Mapping):
+        return value
     kind = type(value)
-    if kind is dict or isinstance(value, Mapping):
-        return cast("Mapping[Any, Any]", value)
     if is_dataclass(kind):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     names = getattr(kind, "model_fields", None)  # of pydantic, which is not imported to find out

@@ -164,8 +164,7 @@ class Survey:
                 name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
             )
             self.faults.append(str(fault))
-        remote = list(self.remote.values())
-        for place, questions, failure in answer_remote(remote, self.answers) if remote else ():
+        for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
 
@@ -191,7 +190,7 @@ class Survey:
             raise self._unusable(name, entry, f" needs {key!r}")
         if "credentials" in entry:
             self.catalog.config_resolver.with_credentials(name, entry)  # refuses what is not configured
-        if type(path) is not str and not isinstance(path, str | os.PathLike):
+        if not isinstance(path, str | os.PathLike):
             raise self._unusable(name, entry, f": {key!r} is {path!r}, which is no path")
         return path
 

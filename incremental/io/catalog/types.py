@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -56,7 +57,6 @@ class Types:
     def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
         self._packages = tuple(packages)
         self._has_ours = _OURS in self._packages
-        self._has_kedro_datasets: bool | None = None  # not looked for yet
         self._outlines: dict[str, Outline] = {}  # there are thousands of entries and few types
 
     def ours(self, kind: Any) -> str | None:
@@ -117,6 +117,10 @@ class Types:
 
         raise DatasetError(f"type {kind!r} is not known{hint(kind, _folder(_KEDRO_DATASETS))}")
 
+    @functools.cached_property
+    def _has_kedro_datasets(self) -> bool:
+        return _KEDRO_DATASETS in self._packages and _is_installed(_KEDRO_DATASETS)
+
     def _foreign_signature(self, kind: str) -> Signature | None:
         for package in self._packages:
             short = _of_kedro_datasets(f"{package}.{kind}" if package else kind)
@@ -125,11 +129,8 @@ class Types:
         return None
 
     def _foreign_layout(self, kind: str) -> Layout | None:
-        if kind in OF_KEDRO_DATASETS and _KEDRO_DATASETS in self._packages:  # short, as nearly always
-            if self._has_kedro_datasets is None:
-                self._has_kedro_datasets = _is_installed(_KEDRO_DATASETS)
-            if self._has_kedro_datasets:
-                return OF_KEDRO_DATASETS[kind]
+        if kind in OF_KEDRO_DATASETS and self._has_kedro_datasets:  # short, as nearly always
+            return OF_KEDRO_DATASETS[kind]
         for package in self._packages:
             found = _layout_in(f"{package}.{kind}" if package else kind)
             if found is not None:

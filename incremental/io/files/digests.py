@@ -7,10 +7,11 @@ protection against somebody who wants to be believed.
 from __future__ import annotations
 
 import io
-from _thread import LockType, allocate_lock, start_new_thread
+from _thread import allocate_lock, start_new_thread
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable
 
 BLOCK = 1 << 20  # bytes read at a time
