@@ -183,12 +183,14 @@ def test_sessions_that_start_in_the_same_millisecond_get_different_ids(project):
     assert len(set(ids)) == 40
 
 
+VERSIONED = """
+raw: {type: text.TextDataset, filepath: data/raw.txt}
+counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
+"""
+
+
 def test_versioned_outputs_are_saved_under_the_run_id_and_read_back(tmp_path):
-    catalog = """
-    raw: {type: text.TextDataset, filepath: data/raw.txt}
-    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
-    """
-    root = make_project(tmp_path, catalog=catalog)
+    root = make_project(tmp_path, catalog=VERSIONED)
     with Session.create(root) as session:
         first = session.run(only_missing_outputs=True)
         assert (root / "data/counts.json" / first.run_id / "counts.json").is_file()
@@ -201,11 +203,7 @@ def test_versioned_outputs_are_saved_under_the_run_id_and_read_back(tmp_path):
 
 
 def test_what_was_made_last_is_read_though_the_clock_went_back(tmp_path):
-    catalog = """
-    raw: {type: text.TextDataset, filepath: data/raw.txt}
-    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
-    """
-    root = make_project(tmp_path, catalog=catalog)
+    root = make_project(tmp_path, catalog=VERSIONED)
     with Session.create(root) as session:
         session.run()
         ahead = session.history.claim("2999-01-01T00.00.00.000Z")
@@ -221,11 +219,7 @@ def test_what_was_made_last_is_read_though_the_clock_went_back(tmp_path):
 
 
 def test_a_pin_on_what_the_plan_would_make_again_is_refused_before_anything_runs(tmp_path):
-    catalog = """
-    raw: {type: text.TextDataset, filepath: data/raw.txt}
-    counts: {type: json.JSONDataset, filepath: data/counts.json, versioned: true}
-    """
-    root = make_project(tmp_path, catalog=catalog)
+    root = make_project(tmp_path, catalog=VERSIONED)
     with Session.create(root) as session:
         version = session.run().run_id
         with pytest.raises(UnmetInputsError, match="is pinned to version"):
