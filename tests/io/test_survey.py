@@ -499,3 +499,14 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path, others: int)
     assert str(caught.value) == (
         f"dataset 'a' of type 'text.TextDataset': {tmp_path}/a is a folder; name a file"
     )
+
+
+@pytest.mark.parametrize("others", [0, 8])
+def test_a_file_in_the_place_of_a_folder_of_partitions_is_refused(tmp_path: Path, others: int) -> None:
+    (tmp_path / "a").write_text("a file")
+    kind = "partitions.PartitionedDataset"
+    config = {"a": {"type": kind, "path": str(tmp_path / "a"), "dataset": "text.TextDataset"}}
+    config |= {f"o{place}": text_entry(tmp_path / f"o{place}") for place in range(others)}
+    with pytest.raises(DatasetError) as caught:
+        survey(DataCatalog.from_config(config), config)
+    assert str(caught.value) == f"dataset 'a' of type '{kind}': {tmp_path}/a is a file; name a folder"

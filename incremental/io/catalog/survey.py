@@ -158,12 +158,9 @@ class Survey:
                 self.faults.append(
                     f"cannot look for {names}{more} in {folder}: {reason}; check its permissions"
                 )
-        for name in self.answers.obstructed:
-            where = self.locations[name]
-            fault = self._unusable(
-                name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
-            )
-            self.faults.append(str(fault))
+        for name, obstacle in self.answers.obstructed.items():
+            what = f": {self.locations[name]} is {obstacle}"
+            self.faults.append(str(self._unusable(name, self.catalog.entry(name) or {}, what)))
         for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
