@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,50 @@ def test_the_damaged_member_is_named_alone_and_repaired(cli, work: Path) -> None
 def test_a_lost_member_and_a_new_one_are_named(cli, work: Path) -> None:
     (work / "out/parts/a.pkl").rename(work / "out/parts/x.pkl")
     assert parts_found(cli)["members"] == ["a.pkl", "x.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("is lost", lambda folder: (folder / "b.pkl").unlink()),
+        ("is new", lambda folder: (folder / "x.pkl").write_bytes(b"")),
+        ("has another size", lambda folder: (folder / "b.pkl").write_bytes(b"damaged")),
+        ("has other bytes", lambda folder: (folder / "b.pkl").write_bytes(pickle.dumps(3))),
+        ("has another name", lambda folder: (folder / "b.pkl").rename(folder / "x.pkl")),
+    ],
+)
+def test_a_plan_tells_that_a_member(cli, work: Path, what: str, how: Any) -> None:
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+    how(work / "out/parts")
+    assert one(cli, "plan", "--dry-run").out.startswith("changed  parts changed since run "), what
+    assert one(cli, "adopt").out.splitlines()[0].split() == ["changed", "parts", "out/parts"]
+    assert one(cli, "adopt", "parts").code == 0
+    assert "changed" not in one(cli, "plan", "--dry-run").out
+
+
+def test_a_copied_folder_of_partitions_is_as_it_was(cli, work: Path) -> None:
+    shutil.copytree(work / "out/parts", work / "out/copy")
+    shutil.rmtree(work / "out/parts")
+    (work / "out/copy").rename(work / "out/parts")
+    (work / "out/parts/no member.txt").write_text("beside them")
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_any_more_has_changed_and_is_not_read(cli, work: Path) -> None:
+    (work / "out/total.txt").unlink()
+    os.mkfifo(work / "out/total.txt")
+    assert one(cli, "plan", "--dry-run").out.startswith("changed  total changed since run ")
+
+
+def test_a_folder_that_was_committed_without_partitions_is_whole(cli, work: Path) -> None:
+    (work / "pipeline.py").write_text(PIPELINE.replace('for part in "abc"', 'for part in ""'))
+    shutil.rmtree(work / "out")
+    assert one(cli, "run", "--nodes", "split", "-q").code == 0
+    assert parts_found(cli)["verdict"] == "whole"
+    (work / "out/parts/x.pkl").write_bytes(b"put there")
+    assert parts_found(cli)["members"] == ["x.pkl"]
+    assert one(cli, "plan", "--dry-run", "--nodes", "split").out.startswith("changed  parts changed")
 
 
 def test_members_that_a_later_run_leaves_as_they_are_keep_their_digests(cli, work: Path) -> None:

@@ -29,11 +29,18 @@ class MemberSearch:
     beside: str | None = None
     """What else says that there were some: the name of the file with the checkpoint."""
 
+    def names(self, storage: Storage, path: str) -> Iterator[str]:
+        """Yield the paths in a folder of its partitions."""
+        from incremental.io.files.members import member_names
+
+        found = member_names(storage, path, self.suffix, self.load_args)
+        return (name for name in found if name != self.beside)
+
     def answer(self, storage: Storage, path: str) -> State:
         """Tell whether a folder has any, and whether all that belong together are there."""
-        from incremental.io.files.members import is_begun, member_names
+        from incremental.io.files.members import is_begun
 
-        is_empty = next(member_names(storage, path, self.suffix, self.load_args), None) is None
+        is_empty = next(self.names(storage, path), None) is None
         if is_empty and (self.beside is None or not storage.exists(f"{path}/{self.beside}")):
             return State.ABSENT
         return State.INCOMPLETE if is_begun(storage, path) else State.PRESENT

@@ -26,7 +26,7 @@ from incremental.io.catalog.listing import (
 )
 from incremental.io.catalog.markers import is_marked
 from incremental.io.dataset import explain
-from incremental.io.files.storage import storage_for
+from incremental.io.files.storage import LOCAL, storage_for
 from incremental.pipeline.transcoding import is_parameter
 from incremental.planner.facts import Facts, State
 from incremental.secrets import Redactor, reveal, strip_url
@@ -83,6 +83,7 @@ class Survey:
     local: defaultdict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     remote: dict[tuple[str, str], Folder] = field(default_factory=dict)
     types: Types = field(init=False)
+    searches: dict[str, MemberSearch] = field(default_factory=dict)
     others: list[tuple[str, Any]] = field(default_factory=list)
     """The datasets that are asked themselves."""
 
@@ -107,6 +108,14 @@ class Survey:
             untestable=self.untestable,
             absent_parameters=frozenset(self.absent_parameters),
         )
+
+    def members(self, name: str) -> Iterable[str]:
+        """Yield the files of the partitions of a dataset on this disk; none where it has no partitions."""
+        search = self.searches.get(name)
+        if search is not None:
+            return search.names(LOCAL, self.locations[name])
+        found: Iterable[str] = getattr(self.catalog.built(name), "names", tuple)()
+        return found
 
     def take(self, name: str) -> None:
         """Note the state of one dataset, or a question where a folder must be listed for it."""
@@ -172,6 +181,7 @@ class Survey:
             raise self._unusable(name, entry, f" keeps no versions of its partitions: {remedy}")
         beside = checkpoint_name(entry) if has_checkpoint else None
         search = MemberSearch(entry.get("filename_suffix") or "", entry.get("load_args") or {}, beside)
+        self.searches[name] = search
         self._place(entry, "path", path, Question(name, "", False, True, None, search))
 
     def _check_arguments(self, name: str, entry: Mapping[str, Any]) -> None:
