@@ -459,6 +459,18 @@ def test_a_folder_that_cannot_be_looked_at_is_one_fault(tmp_path: Path, count: i
     )
 
 
+def test_of_several_datasets_in_a_folder_the_one_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    kind = "partitions.PartitionedDataset"
+    config = {"parts": {"type": kind, "path": str(tmp_path / "loop"), "dataset": "text.TextDataset"}}
+    config |= {f"o{place}": text_entry(tmp_path / f"o{place}") for place in range(8)}
+    with pytest.raises(DatasetError) as caught:
+        survey(DataCatalog.from_config(config), config)
+    assert str(caught.value) == (
+        f"cannot look for 'parts' in {tmp_path}/loop: too many levels of symbolic links; check its permissions"
+    )
+
+
 def test_what_is_cached_is_asked_for_where_it_is_stored(tmp_path: Path) -> None:
     from incremental.io.files.formats import TextDataset
 

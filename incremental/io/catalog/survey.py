@@ -161,12 +161,7 @@ class Survey:
             try:
                 answer_local(folder, questions, self.answers)
             except OSError as error:
-                names = ", ".join(repr(question.name) for question in questions[:_MOST_NAMED])
-                more = f" and {len(questions) - _MOST_NAMED} more" if len(questions) > _MOST_NAMED else ""
-                reason = (error.strerror or type(error).__name__).lower()
-                self.faults.append(
-                    f"cannot look for {names}{more} in {folder}: {reason}; check its permissions"
-                )
+                self.faults.append(_closed(folder, questions, error))
         for name, obstacle in self.answers.obstructed.items():
             what = f": {self.locations[name]} is {obstacle}"
             self.faults.append(str(self._unusable(name, self.catalog.entry(name) or {}, what)))
@@ -280,6 +275,19 @@ class Survey:
                 f"{self.catalog.config_resolver.where(question.name)}dataset {question.name!r}: cannot tell "
                 f"whether {self.locations[question.name]} exists: {redactor.scrub(explain(error))}"
             )
+
+
+def _closed(folder: str, questions: list[Question], error: OSError) -> str:
+    """Return the fault of a folder, or of a folder of partitions in it, that cannot be looked into."""
+    where = str(error.filename or folder).rstrip("/")
+    parts = [one for one in questions if one.members and f"{where}/".startswith(f"{folder}/{one.base}/")]
+    names = [question.name for question in parts or questions]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    reason = (error.strerror or type(error).__name__).lower()
+    return (
+        f"cannot look for {', '.join(map(repr, names[:_MOST_NAMED]))}{more} in {where if parts else folder}: "
+        f"{reason}; check its permissions"
+    )
 
 
 def _absolute(path: str) -> str:
