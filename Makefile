@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 KILLS ?= --trials 1000 --megabytes 20
-# uv installs in half a minute what takes pip seven; what is imported is compiled then. It does not read pip.conf,
+# uv installs in half a minute what takes pip seven; bytecode is made where it is imported. It does not read pip.conf,
 # so where it fails pip tries.
 comma := ,
+export PYTHONDONTWRITEBYTECODE :=  # a thousand processes that compile what they import take minutes
 define install
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || { \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" && \
