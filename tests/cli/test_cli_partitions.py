@@ -6,10 +6,14 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from incremental.io.files.partitions import PartitionedDataset
+from incremental.io.files.storage import LocalStorage
 
 PIPELINE = """
 from incremental import Pipeline, node
@@ -102,6 +106,22 @@ def test_a_copied_folder_of_partitions_is_as_it_was(cli, work: Path) -> None:
     (work / "out/copy").rename(work / "out/parts")
     (work / "out/parts/no member.txt").write_text("beside them")
     assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+
+
+def test_members_that_a_plan_may_not_look_at_or_cannot_read_are_no_fault_of_the_plan(
+    cli, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(work / "out/parts/a.pkl")
+    with monkeypatch.context() as patch:
+        patch.delattr(PartitionedDataset, "content_digest")
+        assert one(cli, "plan", "--dry-run").out.startswith("touched  1 output (parts) moved or touched")
+    monkeypatch.setattr(LocalStorage, "names", closed_but_for_the_first)
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+
+
+def closed_but_for_the_first(*_: Any, **__: Any) -> Iterator[str]:
+    yield "a.pkl"
+    raise PermissionError(13, "Permission denied")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
