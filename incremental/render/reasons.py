@@ -79,7 +79,7 @@ def why_text(answer: Answer, look: Look) -> str:
     lines = [look.paint(look.fit(answer.headline), Style.STRONG)]
     if answer.branch is not None:
         tree = list(_tree_lines(answer.branch))
-        lines += [look.fit(line) for line in tree[:_MOST_LINES]]
+        lines += [look.fit(line, len(line) - len(line.lstrip()) + 2) for line in tree[:_MOST_LINES]]
         if len(tree) > _MOST_LINES:
             lines.append(f"  and {count(len(tree) - _MOST_LINES, 'more line')}")
     if answer.places:
