@@ -58,7 +58,7 @@ def runs_text(runs: Sequence[RunRecord], look: Look, total: int | None = None, n
         row(
             run.status,
             run.run_id,
-            moment(run.started),
+            moment(run.started)[:-3],  # its id has the seconds
             _took(run),
             _nodes(run),
             style=_STYLES.get(run.status),
@@ -147,7 +147,7 @@ def _nodes(run: RunRecord) -> str:
     if not run.has_plan:
         return "not planned"
     ran = f"{run.done:,} done" if run.done == run.planned else f"{run.done:,} of {run.planned:,} done"
-    return f"{ran}, {run.skipped:,} skipped"
+    return f"{ran}, {run.skipped:,} skipped" if run.skipped else ran
 
 
 def _asked(request: Mapping[str, Any]) -> str:

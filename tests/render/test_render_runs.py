@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from incremental.render.runs import outcome_text, run_document, run_text, runs_document, runs_text
@@ -52,12 +54,17 @@ def test_no_runs_are_one_line() -> None:
 def test_each_run_is_a_line() -> None:
     running = record("running", StepRecord("clean", "clean missing", "planned"), ended=None)
     assert runs_text([running, FAILED, DONE], Look(), 23) == (
-        "status     run                       started              took   nodes\n"
-        "running    2023-11-14T22.13.20.000Z  2023-11-14 22:13:20         0 of 1 done, 20 skipped\n"
-        "failed     2023-11-14T22.13.20.000Z  2023-11-14 22:13:20  4.2 s  1 of 3 done, 20 skipped\n"
-        "succeeded  2023-11-14T22.13.20.000Z  2023-11-14 22:13:20  4.2 s  1 done, 20 skipped\n"
+        "status     run                       started           took   nodes\n"
+        "running    2023-11-14T22.13.20.000Z  2023-11-14 22:13         0 of 1 done, 20 skipped\n"
+        "failed     2023-11-14T22.13.20.000Z  2023-11-14 22:13  4.2 s  1 of 3 done, 20 skipped\n"
+        "succeeded  2023-11-14T22.13.20.000Z  2023-11-14 22:13  4.2 s  1 done, 20 skipped\n"
         "and 20 more; --limit 0 shows all"
     )
+
+
+def test_a_line_of_a_run_fits_a_narrow_terminal_and_tells_of_no_skips_that_were_none() -> None:
+    assert runs_text([replace(DONE, skipped=0)], Look(width=80)).endswith("4.2 s  1 done")
+    assert len(runs_text([DONE], Look(width=80)).splitlines()) == 2
 
 
 def test_a_run_is_shown_with_what_was_asked_and_each_node() -> None:
