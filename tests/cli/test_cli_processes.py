@@ -63,15 +63,17 @@ def test_version_and_help_import_little(process) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "init", "plan", "run", "why", "runs", "runs list", "runs show", "catalog", "catalog list",
-        "catalog describe", "pipelines", "doctor",
+        "init", "plan", "run", "why", "adopt", "verify", "runs", "runs list", "runs show", "runs diff", "catalog",
+        "catalog list", "catalog describe", "pipelines", "clean", "doctor",
     ],
 )  # fmt: skip
-def test_the_help_of_every_command_has_examples(cli, command: str) -> None:
+def test_the_help_of_every_command_has_examples_and_fits_a_terminal(cli, command: str, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     said = cli(*command.split(), "--help")
     assert said.code == 0
     assert cli(*command.split(), "-h") == said
     assert f"Examples:\n    incremental {command.split()[0]}" in said.out
+    assert max(map(len, said.out.splitlines())) <= 80
 
 
 def test_without_a_command_there_is_help(cli) -> None:
