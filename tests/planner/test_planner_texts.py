@@ -82,6 +82,14 @@ def test_a_summary_is_one_line(text: str, states: str, more: dict[str, Any], sum
     assert plan_missing(selection(text), facts(states, **more)).summary == summary
 
 
+def test_a_plan_shows_itself_in_a_notebook_with_a_reason_for_each_node_that_runs() -> None:
+    plan = plan_missing(selection("raw -> x -> y -> z"), facts("raw, y, z present; x absent"))
+    assert repr(plan) == "<Plan: 1 of 3 nodes to run · 2 skipped · 1 output suspect\n  x: x missing>"
+    many = plan_all(selection("; ".join(f"raw -> x{number}" for number in range(40))), facts("raw present"))
+    assert repr(many).splitlines()[-1] == "  and 10 more>"
+    assert len(repr(many).splitlines()) == 32
+
+
 def test_a_summary_sets_thousands_off() -> None:
     whole = selection(";".join(f"raw -> x{number}" for number in range(2500)))
     absent = ", ".join(f"x{number}" for number in range(1200))
