@@ -147,6 +147,11 @@ def test_a_dataset_that_nobody_knows_is_told_with_the_nearest_that_somebody_does
     )
 
 
+def test_a_dataset_that_was_meant_to_be_a_parameter_is_told_with_the_parameter() -> None:
+    (told,) = sentences("param:rate -> report", known=("rates", "params:rate"))
+    assert told.endswith("no node makes it; did you mean 'params:rate'?")
+
+
 def test_no_name_is_offered_that_is_missing_itself() -> None:
     first, second = sentences("model -> a; models -> b", known=("model", "models"))
     assert first.endswith("no node makes it; add it to catalog.yml")
