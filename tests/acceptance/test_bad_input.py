@@ -451,7 +451,7 @@ CASES = {
     "an output that is an input": Case(
         "run",
         (
-            "error: cannot load the pipelines, register_pipelines() in src/<package>/pipeline_registry.py:4 failed: node 'x: f([a]) -> [a]' has ['a'] as input and as output, in whatever format\n"
+            "error: cannot load the pipelines, register_pipelines() in src/<package>/pipeline_registry.py:4 failed: node 'x: f([a]) -> [a]' reads and writes 'a'; give its output a name of its own\n"
             "  src/<package>/pipeline_registry.py:5\n"
             "    return {'__default__': Pipeline([node(f, 'a', 'a', name='x')])}\n"
         ),
