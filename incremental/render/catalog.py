@@ -89,6 +89,8 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 def pipelines_text(pipelines: Mapping[str, Pipeline], look: Look) -> str:
     """Return a line a pipeline."""
+    if not pipelines:
+        return "no pipeline is registered"
     rows = [
         row(name, count(len(each.nodes), "node"), _flow(each)) for name, each in sorted(pipelines.items())
     ]

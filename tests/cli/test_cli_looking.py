@@ -408,3 +408,8 @@ def test_each_command_completes_its_own_words(work: Path) -> None:
 
 def test_completion_is_silent_where_nothing_can_be_loaded(tmp_path: Path) -> None:
     assert complete("node", "") == []
+
+
+def test_doctor_counts_one_entry_as_one(cli, hello: Path) -> None:
+    (hello / "conf/base/catalog.yml").write_text("a: {type: text.TextDataset, filepath: a.txt}\n")
+    assert " 1 catalog entry\n" in cli("doctor").out
