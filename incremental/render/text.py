@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _ASCII = str.maketrans({"·": "-", "…": "...", "→": "->", "–": "-", "✓": "ok", "°": "deg"})
 
 
+_MOST_LINES = 12
+"""What one row may take of a screen."""
+
+
 class Style(Enum):
     """What a word is, for the eye."""
 
@@ -51,7 +55,7 @@ class Look:
         return location.removeprefix(f"{self.folder}/") if self.folder else location
 
     def fit(self, text: str, hang: int = 4) -> str:
-        """Return a line broken to the width: nothing is lost, and no word is broken that has room in a line.
+        """Return a line broken to the width, cut after a dozen lines; no word is broken that has room in one.
 
         Args:
             text: the line.
@@ -63,7 +67,10 @@ class Look:
 
         longest = max(map(len, text.split()), default=0)
         by = " " * max(0, min(hang, self.width // 2, self.width - longest))
-        return textwrap.fill(text, self.width, subsequent_indent=by, break_on_hyphens=False)
+        lines = textwrap.TextWrapper(
+            self.width, "", by, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
+        )
+        return lines.fill(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,10 @@ def test_what_goes_on_below_moves_to_the_left_where_a_word_needs_the_room() -> N
     assert aligned(rows, Look(width=24)) == ["present  table\n   data/01_raw/table.csv"]
 
 
-WORDS = st.lists(st.text("abc-/", min_size=1, max_size=12), max_size=6).map(" ".join)
+WORDS = st.lists(st.text("abc-/", min_size=1, max_size=12), max_size=4).map(" ".join)
 
 
-@given(st.lists(st.lists(WORDS, min_size=1, max_size=4), max_size=5), st.integers(12, 60))
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=5), st.integers(14, 60))
 def test_law_a_narrow_screen_breaks_lines_between_words_and_loses_none(
     table: list[list[str]], width: int
 ) -> None:
@@ -78,6 +78,12 @@ def test_law_a_narrow_screen_breaks_lines_between_words_and_loses_none(
 
 def test_a_word_that_no_line_has_room_for_is_broken() -> None:
     assert aligned([row("run", "x" * 30)], Look(width=20)) == [f"run  {'x' * 15}\n{'x' * 15}"]
+
+
+def test_what_no_screen_has_room_for_is_cut() -> None:
+    (text,) = aligned([row("parameters", "x" * 1_000_000)], Look(width=80))
+    assert len(text.splitlines()) == 12
+    assert text.endswith("…")
 
 
 def test_colour_is_put_on_the_first_word_after_the_line_was_broken() -> None:
