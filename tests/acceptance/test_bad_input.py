@@ -630,6 +630,13 @@ CASES = {
         "error: no pipeline is registered; return one from register_pipelines(), such as {'__default__': Pipeline([...])}\n",
         {REGISTRY_FILE: "def register_pipelines():\n    return {}\n"},
     ),
+    "a pipeline without nodes": Case(
+        "run",
+        "error: pipeline '__default__' has no nodes; give it some: Pipeline([node(...), ...])\n",
+        {
+            REGISTRY_FILE: "from incremental import Pipeline\n\n\ndef register_pipelines():\n    return {'__default__': Pipeline([])}\n"
+        },
+    ),
     "a one-file project without a pipeline": Case(
         "run steps.py",
         "error: 'steps.py' has neither a 'pipeline' nor a function register_pipelines(); write: pipeline = Pipeline([node(...), ...])\n",
