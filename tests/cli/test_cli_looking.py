@@ -140,6 +140,22 @@ def test_parameters_are_described_too(cli, work: Path) -> None:
     assert cli("catalog", "describe", "parameters").out.splitlines()[2] == "state  present"
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "origin", "value"),
+    [
+        ("params:rate", "rate=null", "--params", "None"),
+        ("params:rate.of", "rate.of=3", "--params", "3"),
+        ("params:rate", "other=3", "conf/base/parameters.yml:1", "2"),
+        ("params:login", "login.user=x", "conf/base/parameters.yml:2", "{'password': '***', 'user': 'x'}"),
+    ],
+)
+def test_a_parameter_says_where_its_value_comes_from(
+    cli, work: Path, name: str, given: str, origin: str, value: str
+) -> None:
+    said = cli("catalog", "describe", name, "--params", given).out.splitlines()
+    assert said[3:] == [f"configured in  {origin}", f"value          {value}"]
+
+
 def test_a_catalog_without_a_default_pipeline_is_surveyed(cli, work: Path) -> None:
     registry = work / "src/work/pipeline_registry.py"
     registry.write_text(REGISTRY.replace('"__default__": flow', '"all": flow').replace("scratch", "raw2"))
