@@ -175,7 +175,7 @@ def _answer(call: Call, session: Session, result: RunResult, seconds: float) -> 
     from incremental.render.runs import outcome_text
 
     call.answer(
-        lambda: outcome_text(result.run_id, result.executed, result.skipped, seconds),
+        lambda: outcome_text(result.run_id, result.plan, seconds),
         lambda: {
             "format": "incremental-run/1",
             "run_id": result.run_id,

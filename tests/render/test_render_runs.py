@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from graphs import graph
 
+from incremental.pipeline.selection import select
+from incremental.planner import Facts, State, plan_missing
 from incremental.render.runs import outcome_text, run_document, run_text, runs_document, runs_text
 from incremental.render.text import Look
 from incremental.state.history import RunRecord, StepRecord
@@ -108,12 +112,21 @@ def test_documents_have_the_same_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("executed", "skipped", "text"),
+    ("absent", "more", "text"),
     [
-        (["a", "b"], ["c"], "ran 2 nodes in 1.5 s, skipped 1 · run r1"),
-        (["a"], [], "ran 1 node in 1.5 s · run r1"),
-        ([], ["a", "b"], "nothing to do: 2 nodes up to date · run r1"),
+        ("abc", {}, "ran 3 nodes in 1.5 s · run r1"),
+        ("c", {}, "ran 1 node in 1.5 s, skipped 2 · run r1"),
+        ("a", {}, "ran 1 node in 1.5 s, skipped 2 · 1 output suspect · run r1"),
+        (
+            "c",
+            {"changed": {"a": "r0", "c": "r0"}},
+            "ran 1 node in 1.5 s, skipped 2 · 1 output changed · run r1",
+        ),
+        ("", {}, "nothing to do: 3 nodes up to date · run r1"),
+        ("", {"changed": {"a": "r0"}}, "nothing is missing: 3 nodes skipped · 1 output changed · run r1"),
     ],
 )
-def test_a_run_ends_in_one_line(executed: list[str], skipped: list[str], text: str) -> None:
-    assert outcome_text("r1", executed, skipped, 1.5) == text
+def test_a_run_ends_in_one_line(absent: str, more: dict[str, Any], text: str) -> None:
+    states = {name: State.ABSENT if name in absent else State.PRESENT for name in ("raw", *"abc")}
+    plan = plan_missing(select(graph("raw -> a -> b -> c")), Facts(states, **more))
+    assert outcome_text("r1", plan, 1.5) == text
