@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 KILLS ?= --trials 1000 --megabytes 20
-# uv installs in a minute what takes pip seven. It does not read pip.conf, so where it fails pip tries.
+# uv installs in half a minute what takes pip seven; bytecode is made where it is imported. It does not read pip.conf,
+# so where it fails pip tries.
 comma := ,
+export PYTHONDONTWRITEBYTECODE :=  # a thousand processes that compile what they import take minutes
 define install
-	@$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || { \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); }
 	@touch $@
 endef
 
@@ -60,7 +63,7 @@ $(BIN)/python:
 		{ echo "Python 3.10 or later is needed; pass one with make PYTHON=..." >&2; exit 2; }
 	@echo "making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile uv
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "installing incremental and what the flights example needs ..."

@@ -9,13 +9,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 SHARE_OF_EXAMPLES = float(os.environ.get("EXAMPLES", "0.35"))
 """Of those that a law is tried on by itself. Mutation testing runs each law a thousand times over, so it takes
 fewer; the long runs take more."""
 
-settings.register_profile("share", max_examples=max(5, int(100 * SHARE_OF_EXAMPLES)))
+# Both read the clock, and a loaded machine is no fault of a law.
+settings.register_profile(
+    "share",
+    max_examples=max(5, int(100 * SHARE_OF_EXAMPLES)),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("share")
 
 

@@ -129,7 +129,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 DOCUMENTS = st.lists(PIECES, max_size=30).map("".join)
 BYTES = st.binary(max_size=80) | DOCUMENTS.map(lambda text: text.encode("utf-8", "surrogatepass"))
-FREE = settings(deadline=None, suppress_health_check=list(HealthCheck))
+FREE = settings(suppress_health_check=list(HealthCheck))
 
 
 def check_reading(data: bytes) -> None:

@@ -91,7 +91,7 @@ def test_the_auditor_would_see_it(root: Path) -> None:
 
 # -- name patterns: what a name puts into a path stays below the folder that the pattern names
 
-LEADING_OUT = ("../evil", "a/../../evil", "..", "x\0y", "a\\..\\..\\evil")
+LEADING_OUT = ("../evil", "a/../../evil", "..", "x\0y", "x\ud800y", "a\\..\\..\\evil")
 
 
 @pytest.mark.parametrize("name", LEADING_OUT)

@@ -216,7 +216,7 @@ documents = st.lists(st.tuples(keys, flow), max_size=5).map(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(documents)
 def test_whatever_omegaconf_reads_is_read_to_the_same_values(text):
     document = read("f.yml", text.encode())
@@ -231,7 +231,7 @@ def test_whatever_omegaconf_reads_is_read_to_the_same_values(text):
         assert repr(document.values) == repr(expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_reading_never_raises_whatever_the_bytes_are(data):
     document = read("f.yml", data)

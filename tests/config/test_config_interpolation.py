@@ -325,7 +325,7 @@ def same(one: object, two: object) -> bool:
     return type(one) is type(two) and one == two
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(mappings, min_size=1, max_size=3))
 def test_merging_plain_values_gives_what_omegaconf_gives(layers):
     expected, problems = resolve(copy.deepcopy(layers), Scope(global_values={}))
@@ -337,7 +337,7 @@ def test_merging_plain_values_gives_what_omegaconf_gives(layers):
     assert same(merged, expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(mappings, min_size=2, max_size=2))
 def test_merging_leaves_the_upper_layer_as_it_was(layers):
     under, over = layers

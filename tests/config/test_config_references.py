@@ -76,7 +76,7 @@ def compare(layers, over, environment):
 configurations = (layers, st.dictionaries(words, values, max_size=2), st.booleans())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*configurations)
 @example([{"a": "${b}", "b": {"c": [1, "${m}"]}, "m": None, "o": "<${m}${b.c}>"}], {}, False)
 @example([{"a": "${b.c}/${globals:m.b}", "b": {"c": "${runtime_params:none, ${globals:w}}"}}], {}, False)
@@ -87,7 +87,7 @@ def test_law_what_is_resolved_without_omegaconf_is_what_omegaconf_resolves(layer
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=5_000)
 @given(*configurations)
 def test_law_what_is_resolved_without_omegaconf_is_what_omegaconf_resolves_at_length(
     layers, over, environment

@@ -25,6 +25,7 @@ from typing import Any
 
 from faults.effects import Effect, Operation
 
+from incremental.io.files import folders
 from incremental.io.files.digests import TappedFile
 
 _LSTAT = os.lstat  # our own question is no operation
@@ -58,6 +59,7 @@ class Disk:
         real_open, real_connect = io.open, sqlite3.connect
         for name in ("replace", "rename", "link"):
             self._replace(name, self._two_names(name, getattr(os, name)))
+        self._put(folders, "_exchanged", self._two_names("exchange", folders._exchanged))
         for name, called in (
             ("mkdir", "mkdir"),
             ("rmdir", "rmdir"),

@@ -36,18 +36,33 @@ class Inode:
     """What it held, safely, before the run."""
 
 
+@dataclass(eq=False)
+class Folder:
+    """A folder, whatever its name: what is done to names in it stays with it where it is moved."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A place in a folder at which a file or a folder can be."""
+
+    folder: Folder
+    base: str
+    path: str = field(compare=False)
+    """Where the folder was then; for reading."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One thing that a power cut may take back: of a file's content, or of a name."""
 
     at: int
     kind: str
-    """write or empty (content); name, move, remove or folder (names)."""
-    inode: Inode | None = None
+    """write or empty (content); name, move, exchange or remove (names)."""
+    inode: Inode | Folder | None = None
     offset: int = 0
     data: bytes = b""
-    path: str = ""
-    source: str = ""
+    name: Name | None = None
+    source: Name | None = None
 
     @property
     def is_content(self) -> bool:
@@ -58,7 +73,7 @@ class Change:
             return False
         if self.is_content:
             return sync.inode is self.inode
-        return sync.folder == os.path.dirname(self.path)
+        return self.name is not None and sync.inode is self.name.folder
 
 
 @dataclass(frozen=True)
@@ -66,16 +81,16 @@ class Sync:
     """The content of a file, or the names in a folder, that are safe from now on."""
 
     at: int
-    inode: Inode | None = None
-    folder: str | None = None
+    inode: Inode | Folder
 
 
 @dataclass
 class Record:
     """All that a run did to the disk."""
 
-    base: Tree
-    inodes: dict[str, Inode]
+    top: Folder
+    names: dict[Name, Inode | Folder]
+    """What was there before, without the ledger."""
     changes: list[Change] = field(default_factory=list)
     syncs: list[Sync] = field(default_factory=list)
     ledgers: list[tuple[int, bool, Tree]] = field(default_factory=list)
@@ -89,46 +104,68 @@ class Recorder(Effect):
     def __init__(self, root: Path, deaf_to: str = "") -> None:
         self._root = str(root)
         self._deaf_to = deaf_to
+        self._at: dict[str, Inode | Folder] = {"": Folder()}
         base = take_tree(root)
-        self._inode_of = {name: Inode(data) for name, data in base.items() if not name.endswith("/")}
-        ledger = {name: data for name, data in base.items() if name.startswith(LEDGER)}
-        self.record = Record(base, dict(self._inode_of), ledgers=[(-1, True, ledger)])
+        for path in sorted(base):  # a folder comes before what is in it
+            self._at[path.rstrip("/")] = Folder() if path.endswith("/") else Inode(base[path])
+        ledger = {path: data for path, data in base.items() if path.startswith(LEDGER)}
+        names = {self._name(path): self._at[path] for path in self._at if path and path not in ledger}
+        self.record = Record(self._folder(""), names, ledgers=[(-1, True, ledger)])
 
     def before(self, at: int, operation: Operation) -> None:
         if operation.name == "write":  # afterwards the position is another one
             offset = os.lseek(operation.fd, 0, os.SEEK_CUR) if operation.fd >= 0 else 0
-            inode = self._inode_of[self._place(operation.path)]
+            inode = self._at[self._place(operation.path)]
             self._note(at, "write", inode=inode, offset=offset, data=operation.data)
 
     def after(self, at: int, operation: Operation) -> None:
         self.record.length = at + 1
         path, source = self._place(operation.path), self._place(operation.source)
         name = operation.name
-        if name == "open" and operation.data == b"new":
-            self._inode_of[path] = Inode(b"")
-            self._note(at, "name", inode=self._inode_of[path], path=path)
+        if (name == "open" and operation.data == b"new") or name == "mkdir":
+            self._at[path] = Folder() if name == "mkdir" else Inode(b"")
+            self._note(at, "name", inode=self._at[path], name=self._name(path))
         elif name == "open" and operation.data == b"empty":
-            self._note(at, "empty", inode=self._inode_of[path])
-        elif name == "rename":
-            self._inode_of[path] = self._inode_of.pop(source)
-            self._note(at, "move", inode=self._inode_of[path], path=path, source=source)
+            self._note(at, "empty", inode=self._at[path])
         elif name == "link":
-            self._inode_of[path] = self._inode_of[source]
-            self._note(at, "name", inode=self._inode_of[path], path=path)
+            self._at[path] = self._at[source]
+            self._note(at, "name", inode=self._at[path], name=self._name(path))
+        elif name in ("rename", "exchange"):
+            moved, other = self._taken(source), self._taken(path)
+            self._put(path, moved)
+            if name == "exchange":
+                self._put(source, other)
+            kind = "move" if name == "rename" else name
+            self._note(at, kind, inode=moved[""], name=self._name(path), source=self._name(source))
         elif name in ("unlink", "rmdir"):
-            self._inode_of.pop(path, None)
-            self._note(at, "remove", path=path)
-        elif name == "mkdir":
-            self._note(at, "folder", path=path)
+            self._note(at, "remove", name=self._name(path))
+            self._at.pop(path, None)
         elif name == "fsync":
-            inode = self._inode_of.get(path)
-            if self._deaf_to != ("folders" if inode is None else "files"):
-                self.record.syncs.append(Sync(at, inode, path if inode is None else None))
+            inode = self._at.get(path)
+            deaf = Folder if self._deaf_to == "folders" else Inode if self._deaf_to == "files" else ()
+            if inode is not None and not isinstance(inode, deaf):
+                self.record.syncs.append(Sync(at, inode))
         elif name in ("sql COMMIT", "sql PRAGMA journal_mode", "sql close"):
             self._note_ledger(at, operation)
 
     def _note(self, at: int, kind: str, **details: Any) -> None:
         self.record.changes.append(Change(at, kind, **details))
+
+    def _name(self, path: str) -> Name:
+        return Name(self._folder(os.path.dirname(path)), os.path.basename(path), path)
+
+    def _folder(self, path: str) -> Folder:
+        found = self._at.setdefault(path, Folder())
+        assert isinstance(found, Folder)
+        return found
+
+    def _taken(self, path: str) -> dict[str, Inode | Folder]:
+        """Take away what is at a path and below it, and return it by the rest of its paths."""
+        below = [each for each in self._at if each == path or each.startswith(f"{path}/")]
+        return {each[len(path) :]: self._at.pop(each) for each in below}
+
+    def _put(self, path: str, nodes: dict[str, Inode | Folder]) -> None:
+        self._at.update({path + rest: node for rest, node in nodes.items()})
 
     def _note_ledger(self, at: int, operation: Operation) -> None:
         files = {
@@ -142,7 +179,7 @@ class Recorder(Effect):
         self.record.ledgers.append((at, is_synced, files))
 
     def _place(self, path: str) -> str:
-        return os.path.relpath(path, self._root) if path else ""
+        return os.path.relpath(path, self._root) if path and path != self._root else ""
 
 
 def record(root: Path, act: Callable[[], Any], deaf_to: str = "") -> Record:
@@ -176,7 +213,9 @@ class Cut:
     tree: Tree
 
     def __str__(self) -> str:
-        lost = ", ".join(f"{change.kind} {change.path}({change.at})" for change in self.lost)
+        lost = ", ".join(
+            f"{change.kind} {change.name.path if change.name else ''}({change.at})" for change in self.lost
+        )
         torn = ", ".join(str(change.at) for change in self.torn)
         return f"cut after operation {self.at}, lost: {lost or '-'}, torn: {torn or '-'}, ledger of {self.ledger}"
 
@@ -226,31 +265,44 @@ def _with_torn_end(ledger: Tree, drawn: random.Random, number: int) -> Tree:
 
 def _materialised(taken: Record, happened: list[Change], lost: list[Change], torn: list[Change]) -> Tree:
     gone, half = set(map(id, lost)), set(map(id, torn))
-    content = {inode: bytearray(inode.content) for inode in taken.inodes.values()}
-    names = {name: inode for name, inode in taken.inodes.items() if not name.startswith(LEDGER)}
-    folders = {name.rstrip("/") for name in taken.base if name.endswith("/")}
+    names, content = dict(taken.names), {}
     for change in happened:
+        if isinstance(change.inode, Inode):
+            content.setdefault(change.inode, bytearray(change.inode.content))
         if id(change) in gone:
             continue
-        if change.inode is not None:
-            content.setdefault(change.inode, bytearray(change.inode.content))
         if change.kind == "write":
             _write(content[change.inode], change, is_half=id(change) in half)  # type: ignore[index]
         elif change.kind == "empty":
             content[change.inode].clear()  # type: ignore[index]
-        elif change.kind == "folder":
-            folders.add(change.path)
-        elif change.kind == "remove":
-            names.pop(change.path, None)
-            folders.discard(change.path)
         else:
-            names.pop(change.source, None)
-            names[change.path] = change.inode  # type: ignore[assignment]
-    tree: Tree = {f"{folder}/": b"" for folder in folders if _is_reachable(folder, folders)}
-    for name, inode in names.items():
-        if os.path.dirname(name) in folders and _is_reachable(os.path.dirname(name), folders):
-            tree[name] = bytes(content[inode])
-    return tree
+            _rename(names, change)
+    return dict(_walk(taken.top, "", names, content))
+
+
+def _rename(names: dict[Name, Inode | Folder], change: Change) -> None:
+    assert change.name is not None
+    before = names.pop(change.name, None)
+    if change.source is not None:
+        names.pop(change.source, None)
+        if change.kind == "exchange" and before is not None:
+            names[change.source] = before
+    if change.inode is not None:
+        names[change.name] = change.inode
+
+
+def _walk(
+    folder: Folder, path: str, names: dict[Name, Inode | Folder], content: dict[Inode, bytearray]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield what is reached from a folder: what is in one whose own name was lost is lost with it."""
+    for name, node in names.items():
+        if name.folder is not folder:
+            continue
+        if isinstance(node, Folder):
+            yield f"{path}{name.base}/", b""
+            yield from _walk(node, f"{path}{name.base}/", names, content)
+        else:
+            yield f"{path}{name.base}", bytes(content.get(node, node.content))
 
 
 def _write(content: bytearray, change: Change, is_half: bool) -> None:
@@ -258,8 +310,3 @@ def _write(content: bytearray, change: Change, is_half: bool) -> None:
     if len(content) < change.offset:
         content.extend(bytes(change.offset - len(content)))  # a hole: the write before was lost
     content[change.offset : change.offset + len(data)] = data
-
-
-def _is_reachable(folder: str, folders: set[str]) -> bool:
-    above = os.path.dirname(folder)
-    return folder in folders and (not above or _is_reachable(above, folders))

@@ -207,7 +207,6 @@ def test_whatever_happens_to_a_project_nothing_is_silently_wrong(
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
             derandomize=True,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from faults.power import Change, Inode, cuts, record
+from faults.power import Change, Folder, Inode, Name, Record, _materialised, cuts, record
 from faults.workloads import KINDS, STARTS, Workload, complaints_of_states
 
 Prepare = Callable[[str], Workload]
@@ -60,15 +60,32 @@ def test_what_was_synced_is_in_every_state_and_what_was_not_is_lost_in_some(work
 
 
 def test_a_lost_write_before_one_that_stayed_is_a_hole() -> None:
-    from faults.power import Record, _materialised
-
-    inode = Inode(b"")
+    top, data, inode = Folder(), Folder(), Inode(b"")
     changes = [
-        Change(0, "name", inode, path="data/a"),
+        Change(0, "name", inode, name=Name(data, "a", "data/a")),
         Change(1, "write", inode, 0, b"abc"),
         Change(2, "write", inode, 3, b"defg"),
     ]
-    taken = Record({"data/": b""}, {}, changes)
+    taken = Record(top, {Name(top, "data", "data"): data}, changes)
     assert _materialised(taken, changes, changes[1:2], []) == {"data/": b"", "data/a": b"\0\0\0defg"}
     assert _materialised(taken, changes, [], changes[2:]) == {"data/": b"", "data/a": b"abcde"}
     assert _materialised(taken, changes, changes[:1], []) == {"data/": b""}
+
+
+def test_what_was_done_in_a_folder_stays_with_it_where_its_exchange_is_lost() -> None:
+    top, one, other = Folder(), Folder(), Folder()
+    old, new = Name(top, "old", "old"), Name(top, "new", "new")
+    names = {
+        old: one,
+        new: other,
+        Name(one, "a", "old/a"): Inode(b"1"),
+        Name(other, "a", "new/a"): Inode(b"2"),
+    }
+    changes = [
+        Change(0, "exchange", other, name=old, source=new),
+        Change(1, "remove", name=Name(one, "a", "new/a")),
+    ]
+    taken = Record(top, names, changes)
+    assert _materialised(taken, changes, [], []) == {"old/": b"", "old/a": b"2", "new/": b""}
+    assert _materialised(taken, changes, changes[1:], [])["new/a"] == b"1"
+    assert _materialised(taken, changes, changes[:1], []) == {"old/": b"", "new/": b"", "new/a": b"2"}

@@ -40,7 +40,7 @@ operations = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=operations, are_large=st.booleans())
 def test_the_digest_of_a_staged_file_is_that_of_its_bytes_whatever_was_done_to_it(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], are_large: bool

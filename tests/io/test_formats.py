@@ -155,7 +155,7 @@ YAML_DOCUMENTS = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(PRINTABLE), inner),
     max_leaves=20,
 )
-LAW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def saved_and_loaded(kind: Any, folder: Path, data: Any, **arguments: Any) -> Any:

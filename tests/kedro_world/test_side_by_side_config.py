@@ -501,7 +501,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(folders, options)
 @example(
     {"base/globals.yml": {"a": 1}, "base/catalog.yml": {"a": {"a": "${globals:a}"}}},
@@ -512,7 +512,7 @@ def test_law_a_generated_folder_is_the_same_for_both(folder: dict[str, Any], opt
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(folders, options)
 def test_law_a_generated_folder_is_the_same_for_both_at_length(
     folder: dict[str, Any], options: dict[str, Any]

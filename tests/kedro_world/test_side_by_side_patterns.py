@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("kedro", reason="compares with Kedro, which is not installed")
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.io import CatalogConfigResolver as TheirResolver
 from kedro.io.core import DatasetError as TheirError
@@ -51,7 +51,7 @@ def catalogs(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
 
 
 @given(catalogs())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 def test_law_both_resolvers_choose_the_same_pattern_and_give_the_same_configuration(
     drawn: tuple[dict[str, Any], list[str]],
 ) -> None:

@@ -24,10 +24,9 @@ def examples(number: int) -> settings:
     """Return the settings of a law that is tried on so many situations."""
     return settings(
         max_examples=max(5, number * settings.default.max_examples // 100),
-        deadline=None,
         derandomize=True,
         database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        suppress_health_check=[HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
 
 

@@ -68,7 +68,7 @@ def run_missing(pipeline: Pipeline, catalog: DataCatalog, ledger: FileLedger) ->
     return SequentialRunner().run_plan(plan, catalog, Surroundings("run", None, ledger, marks))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_deleting_any_outputs_and_running_what_is_missing_gives_the_values_of_a_clean_run(case: Any) -> None:
     wired, kinds, rounds = case
@@ -101,7 +101,7 @@ def test_deleting_any_outputs_and_running_what_is_missing_gives_the_values_of_a_
         shutil.rmtree(folder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(), st.integers(0, 6))
 def test_whichever_node_fails_the_next_run_ends_as_a_clean_one(case: Any, number: int) -> None:
     wired, kinds, _ = case

@@ -321,9 +321,8 @@ def check_outputs(came: Came, expected: Came, case: Case) -> None:
 def hold(examples: int, name: str) -> None:
     @settings(
         max_examples=examples,
-        deadline=None,
         phases=[Phase.reuse, Phase.generate] if name in APART else list(Phase),  # to shrink takes minutes
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
+        suppress_health_check=[HealthCheck.nested_given],
     )
     @given(cases())
     def law(case: Case) -> None:

@@ -17,7 +17,7 @@ import clusters
 import pytest
 from foreign import InPlace
 from graphs import graph, node_lists
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incremental.errors import HookError, NodeRunError, RunError, WorkerDiedError
@@ -100,19 +100,19 @@ def outcome(runner: Any, case: Any) -> Any:
         shutil.rmtree(folder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_threads_leave_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(ThreadRunner(3), case) == outcome(SequentialRunner(), case)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(cases())
 def test_processes_leave_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(ParallelRunner(2), case) == outcome(SequentialRunner(), case)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(cases())
 def test_dask_leaves_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(RUNNERS["dask"](), case) == outcome(SequentialRunner(), case)

@@ -466,7 +466,7 @@ class ClaimMachine(RuleBasedStateMachine):
 
 
 TestClaimMachine = ClaimMachine.TestCase
-TestClaimMachine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestClaimMachine.settings = settings(max_examples=40, stateful_step_count=20)
 
 
 def test_a_claim_is_written_as_lines_of_json(claims: Claims, folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from incremental.render.comparison import comparison_document, comparison_text
@@ -198,7 +198,6 @@ STEPS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(STEPS, STEPS)
 def test_law_what_is_slower_one_way_is_faster_the_other_way(
     one: list[StepRecord], two: list[StepRecord]

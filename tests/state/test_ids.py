@@ -8,7 +8,7 @@ from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from incremental.state.history import History
@@ -47,7 +47,6 @@ def test_an_id_that_is_wanted_is_given_once(ledger: FileLedger) -> None:
     assert other > "2026"
 
 
-@settings(deadline=None)
 @given(
     last=st.one_of(
         st.text(min_size=1, max_size=30), st.just("9999-12-31T23.59.59.999Z"), st.binary(min_size=1)

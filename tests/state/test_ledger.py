@@ -111,7 +111,7 @@ def follow(ledger: Ledger, model: Model, verb: str, which: list[str], inputs: li
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_any_sequence_of_begin_commit_and_abandon_leads_to_the_marks_of_a_simple_model(
     tmp_path: Path, kind: str, steps: list[tuple[str, list[str], list[str]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -145,12 +146,21 @@ def _fill(config: Any, values: Mapping[str, str], key: object = None) -> Any:
 
 def _leads_out(template: str, path: str) -> bool:
     """Whether a path is not below the folder that its template names before the first placeholder."""
-    if "\0" in path:
+    if "\0" in path or not _is_encodable(path):
         return True
     folder = template.partition("{")[0].rpartition("/")[0]
     if not folder and not template.startswith("/"):
         return path.startswith(("/", "~", "..")) or "://" in path or _climbs(path)
     return _climbs(path.removeprefix(folder).lstrip("/"))
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether a path can be given to the system: half of a surrogate pair cannot."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _climbs(path: str) -> bool:
