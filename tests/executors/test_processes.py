@@ -50,6 +50,13 @@ def left_since(before: set[psutil.Process]) -> list[psutil.Process]:
     return [each for each in started() if each not in before]
 
 
+def test_workers_cost_nothing_before_there_is_work_for_them() -> None:
+    with ProcessExecutor[str](10**12) as executor:
+        executor.start(lambda argument: argument)
+        executor.submit("a", "x", None)
+        assert executor.wait().value == "x"
+
+
 DEATHS = [
     (lambda _: os.kill(os.getpid(), signal.SIGKILL), "was ended by SIGKILL; probably out of memory", -9),
     (lambda _: os.kill(os.getpid(), signal.SIGSEGV), "was ended by SIGSEGV; a library crashed", -11),
