@@ -424,7 +424,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("conf").write_text("")
     assert error(lambda: OmegaConfigLoader("conf"), "catalog") == (
-        "cannot read 'conf': not a directory; check its permissions"
+        "configuration folder 'conf' is a file; name a folder, or a .zip or .tar.gz of one"
     )
 
 
