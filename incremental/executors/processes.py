@@ -56,7 +56,6 @@ class ProcessExecutor(Executor[Key]):
         self._gone: deque[Finished[Key]] = deque()
         self._selector = selectors.DefaultSelector()
         self._numbers: list[int] = []  # of workers that ended, for those that come
-        self._most = 0
         self._site: _Site | None = None
 
     def start(self, job: Callable[[Any], Any]) -> None:
@@ -153,14 +152,9 @@ class ProcessExecutor(Executor[Key]):
             self._site = _Site(self.capacity)
         return self._site
 
-    def _next_number(self) -> int:
-        if self._numbers:
-            return self._numbers.pop()
-        self._most += 1
-        return self._most
-
     def _new_slot(self, site: _Site) -> _Slot[Key]:
-        slot: _Slot[Key] = _Slot(self._next_number(), site)
+        number = self._numbers.pop() if self._numbers else len(self._selector.get_map()) + 1
+        slot: _Slot[Key] = _Slot(number, site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
             slot.calls.send_bytes(site.station_of(slot.name))
             slot.calls.send_bytes(self._job)
