@@ -284,6 +284,14 @@ class RemoteError(Exception):
         return f"\n{self.args[0]}"
 
 
+def text_of(error: BaseException) -> str:
+    """Return what an exception says of itself, also where its own code fails at that."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - the class may be anybody's
+        return f"(its __str__ raised {type(second).__name__})"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known words, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)

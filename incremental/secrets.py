@@ -43,13 +43,15 @@ _COUNTS = _words("max min num n count counts limit length len size budget per")
 _EMBEDDED = ("password", "passwd", "passphrase")  # 'PGPASSWORD' has no word boundary
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)=("[^"]*"|'[^']*'|\{(?:[^}]|\}\})*\}|[^&;#\s'"]*)""")
+# Looked for where a word begins, and not in the middle of it: a text may be one word of many megabytes.
+_KEY = r"(?<![\w.\-])(?P<lead>(?:(?![A-Za-z_])[\w.\-])*)(?P<key>[A-Za-z_][\w.\-]*)"
+_PAIR = re.compile(_KEY + r"""=(?P<value>"[^"]*"|'[^']*'|\{(?:[^}]|\}\})*\}|[^&;#\s'"]*)""")
 _QUOTED_PAIR = re.compile(
     r"""(['"])([A-Za-z_][\w.\-]*)\1(\s*:\s*[bu]?)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 )
 _AUTHORIZATION = re.compile(r"\b(Bearer|Basic|SharedKey|AWS4-HMAC-SHA256)\s+[\w.\-+/=~:]{8,}")
-_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>[^\s'\"<>]*)")
-_INNER_KEY = re.compile(r"['\"]?([A-Za-z_][\w.\-]*)['\"]?\s*:")
+_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,30})://(?P<rest>[^\s'\"<>]*)")
+_INNER_KEY = re.compile(_KEY + r"['\"]?\s*:")
 _CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})  # container@account is an address
 
 
@@ -149,7 +151,7 @@ class Redactor:
 
 def names_secret(text: str) -> bool:
     """Tell whether a text such as ``{password: x}`` has a secret-like key in it."""
-    return any(looks_secret(key) for key in _INNER_KEY.findall(text))
+    return any(looks_secret(match["key"]) for match in _INNER_KEY.finditer(text))
 
 
 def as_text(value: object) -> str:
@@ -238,15 +240,20 @@ def _is_cut_password(userinfo: str, host: str) -> bool:
     return ":" in userinfo or (port != "" and not port.isdigit())
 
 
-def _mask_pair(match: re.Match[str]) -> str:
-    key, value = match[1], match[2]
-    before = match.string[match.start() - 1 : match.start()]  # empty at the beginning
-    known = _WORDS | _URL_WORDS if before in ("?", "&") else _WORDS
+def _mask_pair(match: re.Match[str], depth: int = _DEEPEST) -> str:
+    key, value = f"{match['lead']}{match['key']}", match["value"]
+    known = _WORDS | _URL_WORDS if _before(match) in ("?", "&") else _WORDS
     if value.startswith(MASK):  # masked before
         return match[0]
-    if value and _has_secret_word(key, known):
+    if value and (not depth or _has_secret_word(match["key"], known)):
         return f"{key}={MASK}"
-    return f"{key}={_PAIR.sub(_mask_pair, value)}"
+    return f"{key}={_PAIR.sub(lambda inner: _mask_pair(inner, depth - 1), value)}"
+
+
+def _before(match: re.Match[str]) -> str:
+    """Return the character before a key, an empty text at the beginning."""
+    start = match.start("key")
+    return match.string[start - 1 : start]
 
 
 def _strip_quoted(text: str) -> str:
@@ -290,10 +297,10 @@ def _embedded(text: str, secret: bool) -> Iterator[str]:
         yield from (password, unquote(password))
     in_url = "://" in text
     for match in _PAIR.finditer(text):
-        queried = in_url and text[match.start() - 1 : match.start()] in ("?", "&")
+        queried = in_url and _before(match) in ("?", "&")
         known = _WORDS | _URL_WORDS if queried else _WORDS
-        if (queried or secret or ";" in text) and _has_secret_word(match[1], known):
-            value = match[2].strip("'\"")
+        if (queried or secret or ";" in text) and _has_secret_word(match["key"], known):
+            value = match["value"].strip("'\"")
             yield from (value, value.removeprefix("{").removesuffix("}"), unquote(value))
 
 

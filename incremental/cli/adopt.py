@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     writes=Writes.IF_ASKED,
     epilog=examples(
         "incremental adopt  # show what has no record, or changed since",
-        "incremental adopt model  # the model was replaced by hand: take it as it is",
-        "incremental adopt --all  # after moving to this engine with outputs in place",
+        "incremental adopt model  # take a model that was replaced by hand",
+        "incremental adopt --all  # outputs are there from before this engine",
         "incremental adopt model --force  # although its save never ended",
     ),
 )

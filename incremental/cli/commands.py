@@ -36,7 +36,7 @@ def common(command: Decorated) -> Decorated:
 
 def examples(*lines: str) -> str:
     """Return the examples that end the help of a command."""
-    width = max(len(line.partition("  # ")[0]) for line in lines)
+    width = max((len(line.partition("  # ")[0]) for line in lines if "  # " in line), default=0)
     told = []
     for line in lines:
         command, _, comment = line.partition("  # ")

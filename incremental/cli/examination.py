@@ -147,7 +147,8 @@ def _configuration(session: Session) -> Iterator[Check]:
     resolver = catalog.config_resolver
     entries = {name: entry for name in resolver if (entry := resolver.entry(name)) is not None}
     patterns = resolver.pattern_configs()
-    yield Check("configuration", f"{len(entries) + len(patterns):,} catalog entries")
+    total = len(entries) + len(patterns)
+    yield Check("configuration", f"{total:,} catalog {'entry' if total == 1 else 'entries'}")
     unusable = set()
     for check, kind in _types({**entries, **patterns}, resolver.types):
         unusable.add(kind)

@@ -12,7 +12,7 @@ from incremental.render.catalog import Entry
 from incremental.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from incremental.session import Session
 
@@ -96,15 +96,30 @@ class Inventory:
     def _parameter(self, name: str) -> Entry:
         path = name.partition(":")[2].split(".") if ":" in name else []
         there = self._catalog.has_parameter(name)
-        value = mask({path[-1]: self._catalog.load(name)})[path[-1]] if there and path else None
+        shown = there and bool(path)
+        value = mask({path[-1]: self._catalog.load(name)})[path[-1]] if shown else None
+        origin = "--params" if self._is_given(path) else self._origin("parameters", *path) if path else None
         return Entry(
             name=name,
             type="parameter",
             state="present" if there else "absent",
-            origin=self._origin("parameters", *path) if path else None,
+            origin=origin,
             read_by=tuple(self._readers.get(name, ())),
-            arguments={} if value is None else {"value": value},
+            arguments={"value": value} if shown else {},
         )
+
+    def _is_given(self, path: Sequence[str]) -> bool:
+        """Whether the caller has given the value; of a mapping that he put more into, no."""
+        from incremental.config import expand
+
+        given: Any = expand(getattr(self._loader, "runtime_params", None) or {})
+        for word in path:
+            if word not in given:
+                return False
+            given = given[word]
+            if not isinstance(given, dict):
+                return True
+        return False
 
     def _origin(self, kind: str, *path: str) -> str | None:
         find = getattr(self._loader, "origin", None)

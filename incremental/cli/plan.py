@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         "incremental plan --all --tags train  # everything with a tag",
         "incremental plan --dry-run --json  # for a machine, without a trace",
         "incremental plan --exit-code  # 3 when there is work, for CI",
-        "incremental plan -o plan.json  # seal it for: incremental run --plan plan.json",
+        "incremental plan -o plan.json  # seal it for run --plan",
     ),
 )
 @opening

@@ -33,13 +33,13 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) 
     writes=Writes.UNLESS_DRY,
     epilog=examples(
         "incremental run  # everything",
-        "incremental run --only-missing-outputs  # the least after which nothing is missing",
+        "incremental run --only-missing-outputs  # what is missing",
         "incremental run --from-nodes clean --env prod --params model.lr=0.1",
         "incremental run --only-missing-outputs --force train  # that, and train",
-        "incremental run --runner threads --workers 8  # independent nodes at once",
-        "incremental run --resume  # finish the run that failed",
-        "incremental run --keep-going --retries 2  # let no single failure stop the rest",
-        "incremental run --plan plan.json  # what was planned, or nothing",
+        "incremental run --runner threads --workers 8  # several at once",
+        "incremental run --resume  # finish a failed run",
+        "incremental run --keep-going --retries 2  # stop at no failure",
+        "incremental run --plan plan.json  # just what was sealed",
         "incremental run pipeline.py  # a project of one file",
     ),
 )
@@ -175,7 +175,7 @@ def _answer(call: Call, session: Session, result: RunResult, seconds: float) -> 
     from incremental.render.runs import outcome_text
 
     call.answer(
-        lambda: outcome_text(result.run_id, result.executed, result.skipped, seconds),
+        lambda: outcome_text(result.run_id, result.plan, seconds),
         lambda: {
             "format": "incremental-run/1",
             "run_id": result.run_id,

@@ -68,7 +68,7 @@ def _class_of(name: str) -> Any:
     short = name.removeprefix("incremental.runner.")
     if short in _BY_NAME:
         return getattr(runner, _BY_NAME[short])
-    if "." not in name:
+    if not all(name.rpartition(".")[::2]):
         near = (
             did_you_mean(name, _BY_NAME)
             or "; there are 'sequential', 'threads', 'processes' and 'dask'; or write a dotted path"

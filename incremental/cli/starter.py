@@ -24,6 +24,8 @@ _IGNORED = """\
 out/
 .incremental/
 __pycache__/
+# yours alone: credentials, and whatever only your machine has
+conf/local/
 """
 
 _CATALOG = """\

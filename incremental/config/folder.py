@@ -92,6 +92,11 @@ class ConfigFolder(ConfigSource):
                 f"configuration folder {show_path(self.place)!r} does not exist; create it, "
                 "or name another one with CONF_SOURCE in settings.py or --conf-source"
             ) from None
+        except NotADirectoryError:
+            raise ConfigError(
+                f"configuration folder {show_path(self.place)!r} is a file; "
+                "name a folder, or a .zip or .tar.gz of one"
+            ) from None
         except OSError as error:
             raise ConfigError(_unreadable(self.place, error)) from error
 

@@ -6,6 +6,7 @@ It does not know what a catalog entry or a parameter means, and it writes nothin
 from __future__ import annotations
 
 import functools
+import logging
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from incremental.config.abstract import AbstractConfigLoader
 from incremental.config.document import Document, holds_interpolation, read
 from incremental.config.faults import SHOWN, Fault, Origin, error_of, show_path
 from incremental.config.origins import find_line
-from incremental.config.parameters import expand
+from incremental.config.parameters import expand, misspelt
 from incremental.config.source import open_source
 from incremental.errors import ConfigError, MissingConfigError, did_you_mean
 from incremental.secrets import conceal, mask
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from incremental.config.folder import ConfigSource
+
+logger = logging.getLogger(__name__)
 
 _STRATEGIES = {"soft": merging.merge_softly, "destructive": merging.merge_destructively}
 _RECURSIVE = ("catalog", "parameters", "credentials", "logging")
@@ -264,7 +267,10 @@ class OmegaConfigLoader(AbstractConfigLoader):
         for documents in layers:
             for document in documents:
                 merging.merge_softly(known, document.values)
-        return expand(self.runtime_params, known)
+        runtime = expand(self.runtime_params, known)
+        for sentence in misspelt(runtime, known):  # it may be meant: a node may read what it likes
+            logger.warning(sentence)
+        return runtime
 
     def _resolve(self, key: str, documents: list[Document], runtime: Mapping[str, Any]) -> _Values:
         if not any(document.interpolated for document in documents) and not holds_interpolation(runtime):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from incremental.config.merging import merge_softly
-from incremental.errors import ConfigError
+from incremental.errors import ConfigError, did_you_mean
 from incremental.secrets import MASK, looks_secret, names_secret, strip_url
 
 if TYPE_CHECKING:
@@ -44,6 +44,16 @@ def expand(parameters: Mapping[str, Any], known: Mapping[str, Any] | None = None
             value = {word: value}
         merge_softly(nested, value)
     return nested
+
+
+def misspelt(given: Mapping[Any, Any], known: Mapping[Any, Any], within: str = "") -> Iterator[str]:
+    """Yield a sentence for each expanded parameter that is not configured but looks like one that is."""
+    for name, value in given.items():
+        if name in known:
+            if isinstance(value, dict) and isinstance(known[name], dict):
+                yield from misspelt(value, known[name], f"{within}{name}.")
+        elif near := did_you_mean(str(name), map(str, known)):
+            yield f"runtime parameter '{within}{name}' is not configured{near}"
 
 
 def _path_of(name: Any, known: Mapping[str, Any]) -> tuple[tuple[str, ...], Any]:

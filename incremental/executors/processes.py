@@ -55,7 +55,7 @@ class ProcessExecutor(Executor[Key]):
         self._busy: dict[int, _Slot[Key]] = {}  # by the descriptor of its pipe
         self._gone: deque[Finished[Key]] = deque()
         self._selector = selectors.DefaultSelector()
-        self._numbers = set(range(1, max_workers + 1))
+        self._numbers: list[int] = []  # of workers that ended, for those that come
         self._site: _Site | None = None
 
     def start(self, job: Callable[[Any], Any]) -> None:
@@ -153,7 +153,8 @@ class ProcessExecutor(Executor[Key]):
         return self._site
 
     def _new_slot(self, site: _Site) -> _Slot[Key]:
-        slot: _Slot[Key] = _Slot(self._numbers.pop(), site)
+        number = self._numbers.pop() if self._numbers else len(self._selector.get_map()) + 1
+        slot: _Slot[Key] = _Slot(number, site)
         with contextlib.suppress(OSError):  # dead already: that shows with its first call
             slot.calls.send_bytes(site.station_of(slot.name))
             slot.calls.send_bytes(self._job)
@@ -240,7 +241,7 @@ class ProcessExecutor(Executor[Key]):
     def _let_go(self, slot: _Slot[Key]) -> None:
         self._selector.unregister(slot.descriptor)
         slot.calls.close()
-        self._numbers.add(slot.number)
+        self._numbers.append(slot.number)
 
     def _stop(self, slots: Iterable[_Slot[Key]]) -> None:
         _end(list(slots))

@@ -328,5 +328,5 @@ def _check_roles(node: Node) -> None:
         twice = sorted({name for name in node.writes if node.writes.count(name) > 1})
         raise NodeError(f"node {str(node)!r} names the outputs {twice} more than once")
     if not set(reads).isdisjoint(writes):
-        both = sorted(set(reads).intersection(writes))
-        raise NodeError(f"node {str(node)!r} has {both} as input and as output, in whatever format")
+        both = ", ".join(map(repr, sorted(set(reads).intersection(writes))))
+        raise NodeError(f"node {str(node)!r} reads and writes {both}; give its output a name of its own")

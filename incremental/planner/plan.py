@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from incremental.planner.steps import Reason, Step, Suspect, Unmet
 
 
+_MOST_SHOWN = 30
+"""Nodes in the text that a notebook shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Every selected node in topological order, with its verdict; what stands in the way; what is suspect.
@@ -31,6 +35,13 @@ class Plan:
     suspects: tuple[Suspect, ...] = ()
     conflicts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        running = self.running
+        lines = [f"  {step.node.name}: {'; '.join(map(str, step.reasons))}" for step in running[:_MOST_SHOWN]]
+        if len(running) > _MOST_SHOWN:
+            lines.append(f"  and {len(running) - _MOST_SHOWN:,} more")
+        return "\n".join([f"<Plan: {self.summary}", *lines]) + ">"
 
     @property
     def pipeline(self) -> Pipeline:

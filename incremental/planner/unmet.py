@@ -53,7 +53,8 @@ def _sentence(gap: Unmet, readers: list[str], selected: Selected, known: list[st
         near = did_you_mean(gap.dataset.removeprefix(_PREFIX), names)
         return f"{start} is not in the parameters{near or '; add it to parameters.yml or pass --params'}"
     if gap.state is State.EPHEMERAL:
-        near = did_you_mean(gap.dataset, (word for word in known if not is_parameter(word)))
+        is_like_one = ":" in gap.dataset  # as in 'param:rate'
+        near = did_you_mean(gap.dataset, (word for word in known if is_like_one or not is_parameter(word)))
         return f"{start} is not in the catalog and no node makes it{near or '; add it to catalog.yml'}"
     where = "" if gap.location is None else f" at {gap.location}"
     if gap.state is State.INCOMPLETE:

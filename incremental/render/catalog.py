@@ -89,6 +89,8 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 def pipelines_text(pipelines: Mapping[str, Pipeline], look: Look) -> str:
     """Return a line a pipeline."""
+    if not pipelines:
+        return "no pipeline is registered"
     rows = [
         row(name, count(len(each.nodes), "node"), _flow(each)) for name, each in sorted(pipelines.items())
     ]
@@ -105,13 +107,13 @@ def pipeline_text(name: str, pipeline: Pipeline, look: Look) -> str:
         )
         for node in pipeline.nodes
     ]
-    nodes = cut(aligned(rows, look), None if look.width is None else 200, "nodes")
+    nodes = cut(aligned(rows, look, "  "), None if look.width is None else 200, "nodes")
     return "\n".join(
         [
             look.paint(f"{name}: {count(len(pipeline.nodes), 'node')}", Style.STRONG),
-            look.fit(f"inputs   {listed(sorted(pipeline.inputs()), 20) or 'none'}"),
-            *[f"  {line}" for line in nodes],
-            look.fit(f"outputs  {listed(sorted(pipeline.outputs()), 20) or 'none'}"),
+            look.fit(f"inputs   {listed(sorted(pipeline.inputs()), 20) or 'none'}", 9),
+            *nodes,
+            look.fit(f"outputs  {listed(sorted(pipeline.outputs()), 20) or 'none'}", 9),
         ]
     )
 

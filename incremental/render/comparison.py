@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from incremental.render.runs import runs_text, told_cause
-from incremental.render.text import Look, Row, Style, aligned, cut, duration, indented, row, volume
+from incremental.render.text import Look, Row, Style, aligned, cut, duration, row, volume
 from incremental.state.comparison import SKIPPED
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def comparison_document(found: Comparison) -> dict[str, Any]:
 
 
 def _table(rows: Sequence[Row], look: Look) -> list[str]:
-    return cut(indented(aligned(rows, look)), None if look.width is None else _MOST_NODES, "lines")
+    return cut(aligned(rows, look, "  "), None if look.width is None else _MOST_NODES, "lines")
 
 
 def _only_row(each: OnlyIn, other: str) -> Row:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_BRANCHES = 5
 _MOST_LINES = 40
+_DEEPEST = 12
+"""Nodes that are told one below the other; of a longer line the end is told then, which is the root cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def why_text(answer: Answer, look: Look) -> str:
     lines = [look.paint(look.fit(answer.headline), Style.STRONG)]
     if answer.branch is not None:
         tree = list(_tree_lines(answer.branch))
-        lines += [look.fit(line) for line in tree[:_MOST_LINES]]
+        lines += [look.fit(line, len(line) - len(line.lstrip()) + 2) for line in tree[:_MOST_LINES]]
         if len(tree) > _MOST_LINES:
             lines.append(f"  and {count(len(tree) - _MOST_LINES, 'more line')}")
     if answer.places:
@@ -164,20 +166,40 @@ def _root(step: Step, steps: dict[str, Step]) -> Branch:
     return _branch(steps, step.node.name, step.reasons, {step.node.name})
 
 
-def _branch(steps: dict[str, Step], name: str, reasons: tuple[Reason, ...], seen: set[str]) -> Branch:
+def _branch(
+    steps: dict[str, Step], name: str, reasons: tuple[Reason, ...], seen: set[str], depth: int = _DEEPEST
+) -> Branch:
     """Follow ``needed`` to the nodes that need, until one has a cause of its own; each node is shown once."""
     sentence = "; ".join(map(str, reasons))
-    needing = [
+    needing = _needing(reasons, seen)
+    if needing and not depth:
+        root, passed = _root_of(steps, needing[0], seen)
+        end = Branch("; ".join(map(str, own_reasons(steps[root]))), root)
+        return Branch(sentence, name, (end,), len(needing) - 1 + passed)
+    shown = needing[:_MOST_BRANCHES]
+    seen.update(shown)
+    below = tuple(_branch(steps, other, own_reasons(steps[other]), seen, depth - 1) for other in shown)
+    return Branch(sentence, name, below, len(needing) - len(shown))
+
+
+def _needing(reasons: tuple[Reason, ...], seen: set[str]) -> list[str]:
+    return [
         other
         for reason in reasons
         if reason.cause is Cause.NEEDED
         for other in reason.nodes
         if other not in seen
     ]
-    shown = needing[:_MOST_BRANCHES]
-    seen.update(shown)
-    below = tuple(_branch(steps, other, own_reasons(steps[other]), seen) for other in shown)
-    return Branch(sentence, name, below, len(needing) - len(shown))
+
+
+def _root_of(steps: dict[str, Step], name: str, seen: set[str]) -> tuple[str, int]:
+    """Return where one line of needing nodes ends, and how many nodes lie before it."""
+    passed = 0
+    while needing := _needing(own_reasons(steps[name]), seen):
+        seen.add(name)
+        name = needing[0]
+        passed += 1
+    return name, passed
 
 
 def _tree_lines(branch: Branch, head: str = "") -> Iterator[str]:

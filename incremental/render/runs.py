@@ -25,6 +25,7 @@ from incremental.state.comparison import flat
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from incremental.planner import Plan
     from incremental.state import RunRecord, StepRecord
 
 _STYLES = {
@@ -58,7 +59,7 @@ def runs_text(runs: Sequence[RunRecord], look: Look, total: int | None = None, n
         row(
             run.status,
             run.run_id,
-            moment(run.started),
+            moment(run.started)[:-3],  # its id has the seconds
             _took(run),
             _nodes(run),
             style=_STYLES.get(run.status),
@@ -118,12 +119,15 @@ def run_document(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def outcome_text(run_id: str, executed: Sequence[str], skipped: Sequence[str], seconds: float) -> str:
-    """Return what a run came to, in one line."""
-    if not executed:
-        return f"nothing to do: {count(len(skipped), 'node')} up to date · run {run_id}"
-    left = f", skipped {len(skipped):,}" if skipped else ""
-    return f"ran {count(len(executed), 'node')} in {duration(seconds)}{left} · run {run_id}"
+def outcome_text(run_id: str, plan: Plan, seconds: float) -> str:
+    """Return what a run came to, in one line, with the number of outputs that are doubtful as before."""
+    if not plan.running:
+        return f"{plan.summary} · run {run_id}"
+    left = f", skipped {len(plan.skipped):,}" if plan.skipped else ""
+    kept = {name for step in plan.skipped for name in step.node.writes}
+    doubts = {"suspect": len(plan.suspects), "changed": len(kept & plan.facts.changed.keys())}
+    told = "".join(f" · {count(number, 'output')} {word}" for word, number in doubts.items() if number)
+    return f"ran {count(len(plan.running), 'node')} in {duration(seconds)}{left}{told} · run {run_id}"
 
 
 def _record(run: RunRecord) -> dict[str, Any]:
@@ -147,7 +151,7 @@ def _nodes(run: RunRecord) -> str:
     if not run.has_plan:
         return "not planned"
     ran = f"{run.done:,} done" if run.done == run.planned else f"{run.done:,} of {run.planned:,} done"
-    return f"{ran}, {run.skipped:,} skipped"
+    return f"{ran}, {run.skipped:,} skipped" if run.skipped else ran
 
 
 def _asked(request: Mapping[str, Any]) -> str:

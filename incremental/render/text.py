@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _ASCII = str.maketrans({"·": "-", "…": "...", "→": "->", "–": "-", "✓": "ok", "°": "deg"})
 
 
+_MOST_LINES = 12
+"""What one row may take of a screen."""
+
+
 class Style(Enum):
     """What a word is, for the eye."""
 
@@ -50,11 +54,23 @@ class Look:
             return ""
         return location.removeprefix(f"{self.folder}/") if self.folder else location
 
-    def fit(self, text: str) -> str:
-        """Return a line cut to the width."""
+    def fit(self, text: str, hang: int = 4) -> str:
+        """Return a line broken to the width, cut after a dozen lines; no word is broken that has room in one.
+
+        Args:
+            text: the line.
+            hang: how far the lines below the first are moved in, where that leaves room for what is in them.
+        """
         if self.width is None or len(text) <= self.width:
             return text
-        return text[: max(self.width - 1, 1)] + "…"
+        import textwrap
+
+        longest = max(map(len, text.split()), default=0)
+        by = " " * max(0, min(hang, self.width // 2, self.width - longest))
+        lines = textwrap.TextWrapper(
+            self.width, "", by, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
+        )
+        return lines.fill(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +86,22 @@ def row(*cells: str, style: Style | None = None) -> Row:
     return Row(cells, style)
 
 
-def aligned(rows: Sequence[Row], look: Look, gap: str = "  ") -> list[str]:
-    """Return the rows as lines with columns below each other; what ends a row is not padded."""
+def aligned(rows: Sequence[Row], look: Look, indent: str = "") -> list[str]:
+    """Return the rows as lines with columns below each other; what ends a row is not padded.
+
+    A line that the screen is too narrow for is a text of several lines.
+    """
     widths: dict[int, int] = {}
     for each in rows:
         for column, cell in enumerate(each.cells[:-1]):
             widths[column] = max(widths.get(column, 0), len(cell))
     lines = []
     for each in rows:
-        padded = [cell.ljust(widths.get(column, 0)) for column, cell in enumerate(each.cells[:-1])]
-        line = look.fit(gap.join([*padded, *each.cells[-1:]]).rstrip())
-        first = len(each.cells[0])
+        end = max((column for column, cell in enumerate(each.cells) if cell), default=0)
+        before = [f"{cell.ljust(widths[column])}  " for column, cell in enumerate(each.cells[:end])]
+        start = "".join((indent, *before))
+        line = look.fit(f"{start}{each.cells[end]}", len(start))
+        first = len(indent) + len(each.cells[0])
         lines.append(look.paint(line[:first], each.style) + line[first:])
     return lines
 

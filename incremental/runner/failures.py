@@ -6,7 +6,7 @@ import heapq
 import time
 from typing import TYPE_CHECKING
 
-from incremental.errors import NodeRunError, RunError
+from incremental.errors import NodeRunError, RunError, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ class Failures:
 def _sentence(node: Node, error: BaseException, trace: Trace | None) -> str:
     if trace is not None:
         trace.attach(error)
-    text = str(error)
+    text = text_of(error)
     if isinstance(error, SystemExit):
         text = f"it calls sys.exit({', '.join(map(repr, error.args))})"
     elif not isinstance(error, RunError) or type(error) is NodeRunError or not text:

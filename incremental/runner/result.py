@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from incremental.errors import DatasetError
+from incremental.errors import DatasetError, did_you_mean
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import State
 from incremental.runner.memory import load_unchanged, named
@@ -49,7 +49,7 @@ class RunResult(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         dataset = self._memory.get(base_name(name)) if name in self._written_as else None
         if dataset is None:
-            written = self._written_as[name]
+            written = self._written(name)
             version = self._version(written)
             digest = self._digest_of(written, version)
             if digest is not None:
@@ -81,11 +81,20 @@ class RunResult(Mapping[str, Any]):
         Raises:
             KeyError: ``name`` is no free output of this run.
         """
-        written = self._written_as[name]
+        written = self._written(name)
         in_memory = self._memory.get(base_name(name))
         if in_memory is not None:
             return in_memory
         return self._catalog.get(written, version=self._version(written))
+
+    def _written(self, name: str) -> str:
+        if name in self._written_as:
+            return self._written_as[name]
+        read = isinstance(name, str) and base_name(name) in self.plan.pipeline.producers
+        way = "; other nodes read it: name it in to_outputs, or load it from the catalog if it is stored"
+        raise KeyError(
+            f"run {self.run_id} has no result {name!r}{way if read else did_you_mean(str(name), self)}"
+        )
 
     def _version(self, written: str) -> str | None:
         """Return the version to read: what this run saved, else what the plan saw."""

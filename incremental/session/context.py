@@ -78,6 +78,10 @@ class Context:
         self._scope: tuple[Pipeline, ...] | None = None
         self._typed: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        env = "" if self.env is None else f", env {self.env!r}"
+        return f"<{type(self).__name__} of {self.project_path}{env}>"
+
     @property
     def params(self) -> dict[str, Any]:
         """The parameters of base, environment and caller, merged; a copy of your own.

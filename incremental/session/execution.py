@@ -158,6 +158,9 @@ class Execution:
         whole = known[names[0]]
         for name in names[1:]:
             whole = whole + known[name]
+        if not whole.nodes:
+            told = ", ".join(map(repr, names))
+            raise SessionError(f"pipeline {told} has no nodes; give it some: Pipeline([node(...), ...])")
         return select(whole, request.selection, request.forced)
 
     def _served(self, request: Request) -> Selected:

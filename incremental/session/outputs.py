@@ -32,6 +32,7 @@ class Standing(Enum):
     UNPROVEN = "unproven"  # there, without a record
     INCOMPLETE = "incomplete"
     ABSENT = "absent"
+    UNKNOWN = "unknown"  # its dataset cannot tell whether it is there
 
 
 class Verdict(Enum):
@@ -46,6 +47,8 @@ class Verdict(Enum):
 
 ADOPTABLE = frozenset({Standing.CHANGED, Standing.TOUCHED, Standing.UNPROVEN})
 DAMAGE = frozenset({Verdict.DAMAGED, Verdict.LOST})
+_NOT_SEEN = frozenset({Standing.ABSENT, Standing.UNKNOWN})
+_BY_STATE = {State.INCOMPLETE: Standing.INCOMPLETE, State.UNKNOWN: Standing.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,11 @@ class Outputs:
         for holding in asked if names else ():
             if holding.standing is Standing.ABSENT:
                 raise SessionError(f"{holding.dataset!r} is not there: {holding.location}; run its node")
+            if holding.standing is Standing.UNKNOWN:
+                raise SessionError(
+                    f"{holding.dataset!r} cannot be adopted: its dataset cannot tell whether it is there; "
+                    "give it an exists()"
+                )
             if holding.standing is Standing.INCOMPLETE and not force:
                 is_parted = holding.dataset in self._plan.facts.parted
                 why = "its node's outputs are of several commits" if is_parted else "a save never ended"
@@ -124,7 +132,7 @@ class Outputs:
             each.node for each in self.holdings if each.standing is Standing.INCOMPLETE and not force
         }
         return tuple(
-            each for each in self.holdings if each.node in settled and each.standing is not Standing.ABSENT
+            each for each in self.holdings if each.node in settled and each.standing not in _NOT_SEEN
         )
 
     def adopt(self, chosen: Collection[Holding], run_id: str) -> None:
@@ -224,7 +232,7 @@ class Outputs:
             if name in facts.changed:
                 return Standing.CHANGED
             return Standing.TOUCHED if name in facts.touched else Standing.RECORDED
-        return Standing.INCOMPLETE if state is State.INCOMPLETE else Standing.ABSENT
+        return _BY_STATE.get(state, Standing.ABSENT)
 
     def _output(self, holding: Holding) -> Output:
         name, location, version = holding.dataset, holding.location, holding.version

@@ -158,9 +158,9 @@ class Recorder:
 
 def _told(error: BaseException) -> str:
     """Return an error as text, with its class where it has no words of ours."""
-    from incremental.errors import IncrementalError
+    from incremental.errors import IncrementalError, text_of
 
-    text = str(error)
+    text = text_of(error)
     if isinstance(error, IncrementalError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

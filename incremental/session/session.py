@@ -99,6 +99,9 @@ class Session:
             conf_source=conf_source,
         )
 
+    def __repr__(self) -> str:
+        return f"<Session of {self.project.project_name!r} in {self.project.path}>"
+
     def __enter__(self) -> Session:
         return self
 

@@ -312,7 +312,7 @@ def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[RunRecord]:
     for row in rows:
         try:
             yield _record(row)
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             logger.warning("the record of run %s is damaged (%s): it is left out", row[0], error)
 
 

@@ -451,7 +451,7 @@ CASES = {
     "an output that is an input": Case(
         "run",
         (
-            "error: cannot load the pipelines, register_pipelines() in src/<package>/pipeline_registry.py:4 failed: node 'x: f([a]) -> [a]' has ['a'] as input and as output, in whatever format\n"
+            "error: cannot load the pipelines, register_pipelines() in src/<package>/pipeline_registry.py:4 failed: node 'x: f([a]) -> [a]' reads and writes 'a'; give its output a name of its own\n"
             "  src/<package>/pipeline_registry.py:5\n"
             "    return {'__default__': Pipeline([node(f, 'a', 'a', name='x')])}\n"
         ),
@@ -629,6 +629,13 @@ CASES = {
         "run",
         "error: no pipeline is registered; return one from register_pipelines(), such as {'__default__': Pipeline([...])}\n",
         {REGISTRY_FILE: "def register_pipelines():\n    return {}\n"},
+    ),
+    "a pipeline without nodes": Case(
+        "run",
+        "error: pipeline '__default__' has no nodes; give it some: Pipeline([node(...), ...])\n",
+        {
+            REGISTRY_FILE: "from incremental import Pipeline\n\n\ndef register_pipelines():\n    return {'__default__': Pipeline([])}\n"
+        },
     ),
     "a one-file project without a pipeline": Case(
         "run steps.py",

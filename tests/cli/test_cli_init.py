@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_init_fills_an_empty_folder_and_one_further_down(cli, tmp_path: Path) ->
     assert cli("init", "empty-one").code == 0
     assert (tmp_path / "empty-one/src/empty_one/pipeline_registry.py").is_file()
     assert cli("init", "deep/down/here").code == 0
+
+
+def test_a_new_project_keeps_credentials_out_of_its_repository(hello: Path) -> None:
+    (hello / "conf/local").mkdir()
+    (hello / "conf/local/credentials.yml").write_text("lake: {key: secret}")
+    subprocess.run(["git", "init", "-q"], cwd=hello, check=True)
+    seen = subprocess.run(
+        ["git", "status", "--short", "-uall"], cwd=hello, check=True, capture_output=True, text=True
+    ).stdout
+    assert "conf/base/catalog.yml" in seen
+    assert "credentials" not in seen
 
 
 def test_the_newcomers_path(cli, hello: Path) -> None:

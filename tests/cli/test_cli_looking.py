@@ -140,6 +140,22 @@ def test_parameters_are_described_too(cli, work: Path) -> None:
     assert cli("catalog", "describe", "parameters").out.splitlines()[2] == "state  present"
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "origin", "value"),
+    [
+        ("params:rate", "rate=null", "--params", "None"),
+        ("params:rate.of", "rate.of=3", "--params", "3"),
+        ("params:rate", "other=3", "conf/base/parameters.yml:1", "2"),
+        ("params:login", "login.user=x", "conf/base/parameters.yml:2", "{'password': '***', 'user': 'x'}"),
+    ],
+)
+def test_a_parameter_says_where_its_value_comes_from(
+    cli, work: Path, name: str, given: str, origin: str, value: str
+) -> None:
+    said = cli("catalog", "describe", name, "--params", given).out.splitlines()
+    assert said[3:] == [f"configured in  {origin}", f"value          {value}"]
+
+
 def test_a_catalog_without_a_default_pipeline_is_surveyed(cli, work: Path) -> None:
     registry = work / "src/work/pipeline_registry.py"
     registry.write_text(REGISTRY.replace('"__default__": flow', '"all": flow').replace("scratch", "raw2"))
@@ -408,3 +424,8 @@ def test_each_command_completes_its_own_words(work: Path) -> None:
 
 def test_completion_is_silent_where_nothing_can_be_loaded(tmp_path: Path) -> None:
     assert complete("node", "") == []
+
+
+def test_doctor_counts_one_entry_as_one(cli, hello: Path) -> None:
+    (hello / "conf/base/catalog.yml").write_text("a: {type: text.TextDataset, filepath: a.txt}\n")
+    assert " 1 catalog entry\n" in cli("doctor").out

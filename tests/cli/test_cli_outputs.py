@@ -429,3 +429,30 @@ def test_the_result_of_a_run_refuses_a_changed_pickle_too(work: Path) -> None:
         file_of(work, "model").write_bytes(b"no pickle")
         with pytest.raises(DatasetError, match="dataset 'model': .* changed since this project committed it"):
             result["model"]
+
+
+DUMB = """
+class Dumb:  # no exists, and nothing that tells where it keeps its data
+    def __init__(self, where): self.where = where
+    def load(self): return open(self.where).read()
+    def save(self, data): open(self.where, "w").write(data)
+"""
+
+
+def test_an_output_of_which_nobody_can_tell_whether_it_is_there_is_not_called_lost(cli, project) -> None:
+    report = "report: {type: text.TextDataset, filepath: out/report.txt}"
+    dumb = CATALOG.replace(report, "report: {type: pipeline.Dumb, where: report.txt}")
+    project({"pipeline.py": DUMB + PIPELINE, "catalog.yml": dumb})
+    assert one(cli, "run", "-q").code == 0
+    assert one(cli, "plan").out.splitlines()[0] == (
+        "run      tell  report counted as missing: there is no way to tell"
+    )
+    said = one(cli, "verify")
+    assert said.code == 0
+    assert "verified 5 outputs: 4 whole, 0 damaged" in said.out
+    assert "lost" not in said.out
+    said = one(cli, "adopt", "report")
+    assert said.code == 2
+    assert said.err == (
+        "error: 'report' cannot be adopted: its dataset cannot tell whether it is there; give it an exists()\n"
+    )

@@ -168,6 +168,11 @@ def test_arguments_that_a_runner_does_not_take_are_refused(
             "xyz",
             "no runner 'xyz'; there are 'sequential', 'threads', 'processes' and 'dask'; or write a dotted path",
         ),
+        (
+            ".",
+            "no runner '.'; there are 'sequential', 'threads', 'processes' and 'dask'; or write a dotted path",
+        ),
+        ("runner.", "no runner 'runner.'; did you mean 'ThreadRunner'?"),
         ("nowhere.Runner", "runner 'nowhere.Runner' cannot be imported: No module named 'nowhere'"),
         (
             "incremental.runner.SequentialRuner",

@@ -405,11 +405,26 @@ def test_a_missing_folder_says_what_to_do(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"smalest": 1}, ["runtime parameter 'smalest' is not configured; did you mean 'smallest'?"]),
+        ({"model.lrate": 1}, ["runtime parameter 'model.lrate' is not configured; did you mean 'rate'?"]),
+        ({"smallest": 1, "model.rate": 2, "brand_new": 3}, []),
+    ],
+)
+def test_a_runtime_parameter_that_looks_misspelt_is_told(conf, caplog, given, told):
+    root = conf(base__parameters="smallest: 1\nmodel: {rate: 1}")
+    parameters = OmegaConfigLoader(root, runtime_params=given)["parameters"]
+    assert caplog.messages == told
+    assert parameters.keys() >= {name.partition(".")[0] for name in given}
+
+
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("conf").write_text("")
     assert error(lambda: OmegaConfigLoader("conf"), "catalog") == (
-        "cannot read 'conf': not a directory; check its permissions"
+        "configuration folder 'conf' is a file; name a folder, or a .zip or .tar.gz of one"
     )
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def before() -> set[psutil.Process]:
 
 def left_since(before: set[psutil.Process]) -> list[psutil.Process]:
     return [each for each in started() if each not in before]
+
+
+def test_workers_cost_nothing_before_there_is_work_for_them() -> None:
+    tracemalloc.start()
+    try:
+        ProcessExecutor[str](1_000_000).close()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
 
 
 DEATHS = [

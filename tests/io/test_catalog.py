@@ -81,8 +81,16 @@ def test_a_catalog_is_a_mapping_of_names(tmp_path: Path) -> None:
     assert isinstance(catalog["x_t"], Duck)
     assert list(catalog) == ["a", "b", "x_t", "parameters", "params:p", "params:p.q"]
     assert catalog._ipython_key_completions_() == list(catalog)
-    assert repr(catalog) == "<DataCatalog of 6 names, 1 patterns>"
+    assert repr(catalog) == (
+        "<DataCatalog\n  a: json.JSONDataset\n  b: MemoryDataset\n  x_t: test_catalog.Duck\n  {x}_t: a pattern>"
+    )
     assert [name for name, _ in catalog.items()] == list(catalog)
+
+
+def test_a_large_catalog_shows_its_first_names_and_counts_the_others() -> None:
+    catalog = DataCatalog.from_config({f"d{place}": entry("Duck") for place in range(60)})
+    assert repr(catalog).splitlines()[-1] == "  and 10 more>"
+    assert len(repr(catalog).splitlines()) == 52
 
 
 def test_building_a_dataset_while_one_iterates_changes_neither_order_nor_iteration() -> None:

@@ -422,6 +422,7 @@ def test_all_faults_are_told_at_once_with_their_place_and_without_credentials(
             "argument": text_entry("x", filepat="y"),
             "nowhere": {"type": "text.TextDataset"},
             "number": {"type": "text.TextDataset", "filepath": 7},
+            "nul": text_entry("a\0b"),
             "typo": {"type": "text.TextDatase", "filepath": "x"},
             "own": {"type": OWN, "filepath": "x", "fails": True},
             "broken": text_entry("counted://broken/a", credentials="c"),
@@ -438,6 +439,7 @@ def test_all_faults_are_told_at_once_with_their_place_and_without_credentials(
         "'filepat' is no argument; did you mean 'filepath'?",
         "catalog.yml:7: dataset 'nowhere' of type 'text.TextDataset' needs 'filepath'",
         "catalog.yml:6: dataset 'number' of type 'text.TextDataset': 'filepath' is 7, which is no path",
+        "catalog.yml:3: dataset 'nul' of type 'text.TextDataset': 'filepath' is 'a\\x00b', which is no path",
         "catalog.yml:4: dataset 'typo': type 'text.TextDatase' is not known; did you mean 'text.TextDataset'?",
         "catalog.yml:6: dataset 'secret' uses credentials 'qwertz', which are not configured; "
         "add them to credentials.yml",

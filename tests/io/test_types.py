@@ -12,7 +12,7 @@ import pytest
 
 from incremental.errors import DatasetError
 from incremental.io.catalog.layouts import OURS, Layout
-from incremental.io.catalog.types import PACKAGES_OF_KEDRO, Types, find_class
+from incremental.io.catalog.types import PACKAGES, PACKAGES_OF_KEDRO, Types, find_class
 from incremental.io.files.formats import JSONDataset
 from incremental.io.memory import MemoryDataset
 
@@ -171,3 +171,13 @@ def test_a_module_that_another_thread_imports_is_waited_for(modules: Path) -> No
     finally:
         importing.join()
         del builtins.begun  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("packages", [PACKAGES, PACKAGES_OF_KEDRO])
+@pytest.mark.parametrize("kind", ["", ".", "JSONDataset", "kedro_datasets", "kedro_datasets.JSONDataset"])
+def test_nothing_is_known_of_a_name_that_is_no_path_before_it_is_looked_for(
+    kind: str, packages: tuple[str, ...]
+) -> None:
+    types = Types(packages)
+    assert types.outline(kind).layout is None
+    assert types.refused(kind, {"type", "qwertz"}) == []

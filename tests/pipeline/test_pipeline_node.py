@@ -271,11 +271,11 @@ def test_the_representation_shows_the_forms() -> None:
         ),
         (
             (identity, "a", "a"),
-            "node 'identity([a]) -> [a]' has ['a'] as input and as output, in whatever format",
+            "node 'identity([a]) -> [a]' reads and writes 'a'; give its output a name of its own",
         ),
         (
             (identity, "a@x", ["a@y", "b"]),
-            "node 'identity([a@x]) -> [a@y;b]' has ['a'] as input and as output, in whatever format",
+            "node 'identity([a@x]) -> [a@y;b]' reads and writes 'a'; give its output a name of its own",
         ),
         (
             (identity, ["a", "b"], "c"),

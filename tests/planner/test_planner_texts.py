@@ -82,6 +82,14 @@ def test_a_summary_is_one_line(text: str, states: str, more: dict[str, Any], sum
     assert plan_missing(selection(text), facts(states, **more)).summary == summary
 
 
+def test_a_plan_shows_itself_in_a_notebook_with_a_reason_for_each_node_that_runs() -> None:
+    plan = plan_missing(selection("raw -> x -> y -> z"), facts("raw, y, z present; x absent"))
+    assert repr(plan) == "<Plan: 1 of 3 nodes to run · 2 skipped · 1 output suspect\n  x: x missing>"
+    many = plan_all(selection("; ".join(f"raw -> x{number}" for number in range(40))), facts("raw present"))
+    assert repr(many).splitlines()[-1] == "  and 10 more>"
+    assert len(repr(many).splitlines()) == 32
+
+
 def test_a_summary_sets_thousands_off() -> None:
     whole = selection(";".join(f"raw -> x{number}" for number in range(2500)))
     absent = ", ".join(f"x{number}" for number in range(1200))
@@ -137,6 +145,11 @@ def test_a_dataset_that_nobody_knows_is_told_with_the_nearest_that_somebody_does
     assert sentences("modle -> report; raw -> model", "raw present", known=("model",)) == (
         f"{start}; did you mean 'model'?",
     )
+
+
+def test_a_dataset_that_was_meant_to_be_a_parameter_is_told_with_the_parameter() -> None:
+    (told,) = sentences("param:rate -> report", known=("rates", "params:rate"))
+    assert told.endswith("no node makes it; did you mean 'params:rate'?")
 
 
 def test_no_name_is_offered_that_is_missing_itself() -> None:

@@ -72,6 +72,10 @@ def test_pipelines_are_listed_with_what_goes_in_and_comes_out() -> None:
     )
 
 
+def test_no_pipelines_are_a_line() -> None:
+    assert pipelines_text({}, Look()) == "no pipeline is registered"
+
+
 def test_a_pipeline_is_shown_in_the_order_it_runs() -> None:
     assert pipeline_text("flights", FLIGHTS, Look()) == (
         "flights: 3 nodes\n"

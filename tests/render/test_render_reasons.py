@@ -127,10 +127,28 @@ def test_each_node_is_shown_once_and_many_are_counted() -> None:
     assert "    and 3 more nodes" in lines
 
 
+def test_a_long_chain_is_followed_to_its_end_without_telling_all_that_lies_between() -> None:
+    chain = "; ".join(f"n{place}: d{place} -> d{place + 1}" for place in range(2000))
+    found = plan({"d0": HERE, "d2000": GONE}, graph(chain))
+    lines = why(found, "n5").splitlines()
+    assert lines[0] == "node n5 would run"
+    assert [line.strip() for line in lines[12:17]] == [
+        "n16: d17 needed by n17",
+        "n17: d18 needed by n18",
+        "n1999: d2000 missing",
+        "and 1,981 more nodes",
+        "",
+    ]
+    assert why_document(answer(found, "n5"))["node"] == "n5"
+
+
 def test_a_tall_tree_is_cut() -> None:
-    chain = graph("raw -> " + " -> ".join(f"d{number:03}" for number in range(60)))
-    found = plan({"raw": HERE, "d059": GONE}, chain)
-    assert "  and 20 more lines" in why(found, "d000").splitlines()
+    leaves = [f"{i}{j}{k}" for i in range(5) for j in range(5) for k in range(5)]
+    edges = dict.fromkeys(
+        f"{way[:length] or 'a'} -> {way[: length + 1]}" for way in leaves for length in range(3)
+    )
+    found = plan({"raw": HERE, **dict.fromkeys(leaves, GONE)}, graph("; ".join(["raw -> a", *edges])))
+    assert "  and 116 more lines" in why(found, "a").splitlines()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from typing import Any
 
+import pytest
+from graphs import graph
+
+from incremental.pipeline.selection import select
+from incremental.planner import Facts, State, plan_missing
 from incremental.render.runs import outcome_text, run_document, run_text, runs_document, runs_text
 from incremental.render.text import Look
 from incremental.state.history import RunRecord, StepRecord
@@ -52,12 +58,17 @@ def test_no_runs_are_one_line() -> None:
 def test_each_run_is_a_line() -> None:
     running = record("running", StepRecord("clean", "clean missing", "planned"), ended=None)
     assert runs_text([running, FAILED, DONE], Look(), 23) == (
-        "status     run                       started              took   nodes\n"
-        "running    2023-11-14T22.13.20.000Z  2023-11-14 22:13:20         0 of 1 done, 20 skipped\n"
-        "failed     2023-11-14T22.13.20.000Z  2023-11-14 22:13:20  4.2 s  1 of 3 done, 20 skipped\n"
-        "succeeded  2023-11-14T22.13.20.000Z  2023-11-14 22:13:20  4.2 s  1 done, 20 skipped\n"
+        "status     run                       started           took   nodes\n"
+        "running    2023-11-14T22.13.20.000Z  2023-11-14 22:13         0 of 1 done, 20 skipped\n"
+        "failed     2023-11-14T22.13.20.000Z  2023-11-14 22:13  4.2 s  1 of 3 done, 20 skipped\n"
+        "succeeded  2023-11-14T22.13.20.000Z  2023-11-14 22:13  4.2 s  1 done, 20 skipped\n"
         "and 20 more; --limit 0 shows all"
     )
+
+
+def test_a_line_of_a_run_fits_a_narrow_terminal_and_tells_of_no_skips_that_were_none() -> None:
+    assert runs_text([replace(DONE, skipped=0)], Look(width=80)).endswith("4.2 s  1 done")
+    assert len(runs_text([DONE], Look(width=80)).splitlines()) == 2
 
 
 def test_a_run_is_shown_with_what_was_asked_and_each_node() -> None:
@@ -101,12 +112,21 @@ def test_documents_have_the_same_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("executed", "skipped", "text"),
+    ("absent", "more", "text"),
     [
-        (["a", "b"], ["c"], "ran 2 nodes in 1.5 s, skipped 1 · run r1"),
-        (["a"], [], "ran 1 node in 1.5 s · run r1"),
-        ([], ["a", "b"], "nothing to do: 2 nodes up to date · run r1"),
+        ("abc", {}, "ran 3 nodes in 1.5 s · run r1"),
+        ("c", {}, "ran 1 node in 1.5 s, skipped 2 · run r1"),
+        ("a", {}, "ran 1 node in 1.5 s, skipped 2 · 1 output suspect · run r1"),
+        (
+            "c",
+            {"changed": {"a": "r0", "c": "r0"}},
+            "ran 1 node in 1.5 s, skipped 2 · 1 output changed · run r1",
+        ),
+        ("", {}, "nothing to do: 3 nodes up to date · run r1"),
+        ("", {"changed": {"a": "r0"}}, "nothing is missing: 3 nodes skipped · 1 output changed · run r1"),
     ],
 )
-def test_a_run_ends_in_one_line(executed: list[str], skipped: list[str], text: str) -> None:
-    assert outcome_text("r1", executed, skipped, 1.5) == text
+def test_a_run_ends_in_one_line(absent: str, more: dict[str, Any], text: str) -> None:
+    states = {name: State.ABSENT if name in absent else State.PRESENT for name in ("raw", *"abc")}
+    plan = plan_missing(select(graph("raw -> a -> b -> c")), Facts(states, **more))
+    assert outcome_text("r1", plan, 1.5) == text

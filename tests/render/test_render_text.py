@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incremental.render.document import json_text
 from incremental.render.text import Look, Style, aligned, clock, count, cut, duration, listed, moment, row
@@ -50,14 +52,43 @@ def test_columns_stand_below_each_other_and_nothing_trails() -> None:
     ]
 
 
-def test_a_line_is_cut_at_the_width_of_the_screen() -> None:
-    assert aligned([row("run", "clean", "x" * 30)], Look(width=20)) == ["run  clean  xxxxxxx…"]
-    assert len(Look(width=20).fit("y" * 50)) == 20
+def test_a_row_that_the_screen_is_too_narrow_for_goes_on_below_its_last_cell() -> None:
+    rows = [row("run", "clean", "rows needed by model"), row("skip", "b", "")]
+    assert aligned(rows, Look(width=26)) == ["run   clean  rows needed\n             by model", "skip  b"]
+    assert aligned(rows[:1], Look(width=28), "  ") == ["  run  clean  rows needed by\n              model"]
 
 
-def test_colour_is_put_on_the_first_word_after_the_line_was_cut() -> None:
+def test_what_goes_on_below_moves_to_the_left_where_a_word_needs_the_room() -> None:
+    rows = [row("present", "table", "data/01_raw/table.csv")]
+    assert aligned(rows, Look(width=24)) == ["present  table\n   data/01_raw/table.csv"]
+
+
+WORDS = st.lists(st.text("abc-/", min_size=1, max_size=12), max_size=4).map(" ".join)
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=5), st.integers(14, 60))
+def test_law_a_narrow_screen_breaks_lines_between_words_and_loses_none(
+    table: list[list[str]], width: int
+) -> None:
+    rows = [row(*cells) for cells in table]
+    wide, narrow = aligned(rows, Look()), aligned(rows, Look(width=width))
+    assert [each.split() for each in narrow] == [each.split() for each in wide]
+    assert all(len(line) <= width for each in narrow for line in each.splitlines())
+
+
+def test_a_word_that_no_line_has_room_for_is_broken() -> None:
+    assert aligned([row("run", "x" * 30)], Look(width=20)) == [f"run  {'x' * 15}\n{'x' * 15}"]
+
+
+def test_what_no_screen_has_room_for_is_cut() -> None:
+    (text,) = aligned([row("parameters", "x" * 1_000_000)], Look(width=80))
+    assert len(text.splitlines()) == 12
+    assert text.endswith("…")
+
+
+def test_colour_is_put_on_the_first_word_after_the_line_was_broken() -> None:
     lines = aligned([row("run", "clean", "missing", style=Style.WORK)], Look(colour=True, width=12))
-    assert lines == ["\x1b[33mrun\x1b[0m  clean …"]
+    assert lines == ["\x1b[33mrun\x1b[0m  clean\n     missing"]
 
 
 def test_no_style_and_no_text_get_no_colour() -> None:

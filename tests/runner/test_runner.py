@@ -91,8 +91,10 @@ def test_the_result_loads_what_is_stored_when_it_is_indexed_and_not_before(tmp_p
     with pytest.raises(DatasetError, match="^dataset 'a': "):
         result["a"]
     for ask in (result.__getitem__, result.dataset):
-        with pytest.raises(KeyError, match="raw"):
+        with pytest.raises(KeyError, match=f"run {result.run_id} has no result 'raw'\"$"):
             ask("raw")
+        with pytest.raises(KeyError, match="has no result 'aa'; did you mean 'a'"):
+            ask("aa")
     assert repr(result) == f"<RunResult {result.run_id}: 2 executed, 0 skipped; outputs: a, b>"
 
 

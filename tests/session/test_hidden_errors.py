@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ def test_an_end_that_cannot_be_noted_does_not_hide_a_failed_node(
     with pytest.raises(NodeRunError), Session.create(failing) as session:
         session.run()
     assert "its end is not noted" in caplog.text
+
+
+def test_an_exception_that_cannot_say_what_it_is_about_is_named_and_noted(tmp_path: Path) -> None:
+    mute = "class Mute(Exception):\n    def __str__(self):\n        return 1 / 0\n\n\ndef clean("
+    registry = REGISTRY.replace("def clean(", mute).replace("return raw.strip().lower()", "raise Mute")
+    said = r"Mute: \(its __str__ raised ZeroDivisionError\)"
+    root = make_project(tmp_path / "mute", registry=registry)
+    with Session.create(root, save_on_close=False) as session:
+        with pytest.raises(NodeRunError, match=f"node 'clean' failed: {said}"):
+            session.run()
+        (run,) = session.history.runs()
+        assert re.search(said, session.history.run(run.run_id).steps[0].error)
 
 
 def test_a_record_that_cannot_be_written_is_an_error_after_a_run_that_succeeded(

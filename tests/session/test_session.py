@@ -75,6 +75,23 @@ def test_planning_writes_nothing(project):
         assert snapshot(project) == before
 
 
+def test_a_session_and_its_context_say_in_a_notebook_what_they_are_of_and_claim_nothing_for_it(project):
+    with Session.create(project, env="local") as session:
+        before = snapshot(project)
+        assert repr(session) == f"<Session of {session.project.project_name!r} in {project}>"
+        assert repr(session.load_context()) == f"<Context of {project}, env 'local'>"
+        assert snapshot(project) == before
+
+
+def test_a_result_that_other_nodes_read_says_where_it_is(project):
+    with Session.create(project) as session:
+        result = session.run()
+        read = next(name for step in result.plan.steps for name in step.node.writes if name not in result)
+        with pytest.raises(KeyError, match=f"no result '{read}'; other nodes read it: name it in to_outputs"):
+            result[read]
+        assert session.run(to_outputs=[read])[read] is not None
+
+
 def test_hooks_hear_of_everything_in_order(tmp_path):
     root = make_project(tmp_path, settings=WITH_HOOKS, files={"src/PACKAGE/hooks.py": HOOKS})
     with Session.create(root) as session:

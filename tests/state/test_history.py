@@ -446,6 +446,19 @@ def test_a_run_with_a_moment_that_no_calendar_has_is_left_out_and_says_why(
     ]
 
 
+def test_a_run_with_a_number_that_no_machine_has_is_left_out_and_says_why(
+    ledger: FileLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = History(ledger)
+    history.start(record("r"))
+    with ledger.transaction() as connection:
+        connection.execute("UPDATE run SET skipped = 9e999")
+    assert history.runs() == ()
+    assert caplog.messages == [
+        "the record of run r is damaged (cannot convert float infinity to integer): it is left out"
+    ]
+
+
 @pytest.mark.parametrize(("birth", "status"), [("another boot/1", "interrupted"), (None, "running")])
 def test_a_run_whose_number_another_process_has_by_now_is_interrupted(
     ledger: FileLedger, birth: str | None, status: str

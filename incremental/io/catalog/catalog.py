@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_SHOWN = 50
+"""Datasets in the text that a notebook shows."""
+
 
 class DataCatalog(Holdings):
     """The datasets of a project by name.
@@ -149,7 +152,19 @@ class DataCatalog(Holdings):
         return sum(1 for _ in self)
 
     def __repr__(self) -> str:
-        return f"<DataCatalog of {len(self)} names, {len(self.list_patterns())} patterns>"
+        lines = [f"  {name}: {kind}" for name in self if (kind := self._kind(name))]
+        if len(lines) > _MOST_SHOWN:
+            lines = [*lines[:_MOST_SHOWN], f"  and {len(lines) - _MOST_SHOWN:,} more"]
+        lines += [f"  {pattern}: a pattern" for pattern in self.list_patterns()]
+        return "\n".join([f"<{type(self).__name__}", *lines]) + ">"
+
+    def _kind(self, name: str) -> str | None:
+        """Return the type of a dataset as it is configured, of an object its class; None for a parameter."""
+        entry = self.entry(name)
+        if entry is None:
+            return type(self._datasets[name]).__name__ if name in self._datasets else None
+        kind: str | type[Any] = entry["type"]
+        return kind.__name__ if isinstance(kind, type) else kind
 
     def keys(self) -> list[str]:  # type: ignore[override]  # as Kedro has it: callers index it
         """Return the names that stand in the catalog: parameters too, patterns not."""

@@ -192,7 +192,7 @@ class Survey:
             raise self._unusable(name, entry, f" needs {key!r}")
         if "credentials" in entry:
             self.catalog.config_resolver.with_credentials(name, entry)  # refuses what is not configured
-        if not isinstance(path, str | os.PathLike):
+        if not isinstance(path, str | os.PathLike) or "\0" in str(path):
             raise self._unusable(name, entry, f": {key!r} is {path!r}, which is no path")
         return path
 

@@ -153,10 +153,10 @@ def _layout_in(path: str) -> Layout | None:
 
 def _of_kedro_datasets(path: str) -> str | None:
     """Return the short name of a class of kedro-datasets by its dotted path; None where it is not known."""
-    package, *modules, name = path.split(".")
-    if package != _KEDRO_DATASETS or len(modules) not in (1, 2):
+    package, *modules = path.split(".")
+    if package != _KEDRO_DATASETS or len(modules) not in (2, 3):
         return None
-    short = f"{modules[0]}.{name}"
+    short = f"{modules[0]}.{modules[-1]}"
     return short if short in OF_KEDRO_DATASETS and _is_installed(package) else None
 
 
