@@ -43,6 +43,11 @@ def _states(plan: Plan) -> Iterator[Check]:
         if names:
             what = f"{count(len(names), 'dataset')} incomplete: {listed(names)}; {why}"
             yield Check("outputs", what, "incremental run --only-missing-outputs makes them again")
+    if facts.changed:
+        since = "it was" if len(facts.changed) == 1 else "they were"
+        names = sorted(facts.changed)
+        what = f"{count(len(names), 'output')} changed since {since} committed: {listed(names)}"
+        yield Check("outputs", what, "incremental adopt accepts what is there; --force NODE makes it again")
     if plan.suspects:
         names = [suspect.dataset for suspect in plan.suspects]
         what = f"{count(len(names), 'output')} suspect, older than what they were made from: {listed(names)}"

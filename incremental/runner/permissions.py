@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from incremental.planner.conflicts import shared_locations
 from incremental.planner.facts import IN_MEMORY, State
+from incremental.state.places import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +43,14 @@ def denials(plan: Plan) -> tuple[str, ...]:
 
 
 def _shared_over_links(plan: Plan) -> tuple[str, ...]:
-    """Return a sentence for each two datasets at one file that a link to a folder gives two names."""
-    locations = plan.facts.locations
+    """Return a sentence for each two datasets at one place that has several names, as over a link."""
     if next(_targets(plan), None) is None:
         return ()
-    folders = {where.rpartition("/")[0] for where in locations.values() if where.startswith("/")}
-    real = {folder: os.path.realpath(folder or "/").rstrip("/") for folder in folders}
-    if len(set(real.values())) == len(real):
+    locations = plan.facts.locations
+    different = set(locations.values())
+    if len(resolve(different, "", 0)) == len(different):
         return ()
-    followed = {}
-    for name, location in locations.items():
-        folder, _, base = location.rpartition("/")
-        followed[name] = f"{real[folder]}/{base}" if folder in real else location
+    followed = {name: next(iter(resolve([location], "", 0))) for name, location in locations.items()}
     shared = shared_locations(plan.pipeline, replace(plan.facts, locations=followed), ordered=False)
     return tuple(sentence for sentence in shared if sentence not in plan.conflicts)
 

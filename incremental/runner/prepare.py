@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incremental.errors import DatasetError
 from incremental.io.catalog.survey import locate
 from incremental.io.files.digests import digest_at
-from incremental.io.files.stamps import path_at, stamp_at
+from incremental.io.files.member_digests import is_of_members
+from incremental.io.files.stamps import path_at, stamp_at, stamp_of_members
 from incremental.state.marks import apply_marks, is_moved, recorded
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping
 
     from incremental.io import DataCatalog
     from incremental.io.catalog.survey import Survey
+    from incremental.io.files.stamps import Stamp
     from incremental.pipeline import Pipeline
     from incremental.planner import Facts
     from incremental.state import Marks
@@ -38,12 +40,13 @@ def gather_facts(
     Raises:
         DatasetError: entries that cannot be used, or datasets that failed to answer; all at once.
     """
-    facts = (located or locate_all(pipeline, catalog)).answer()
+    survey = located or locate_all(pipeline, catalog)
+    facts = survey.answer()
     written = [node.writes for node in pipeline.nodes if node.writes]
     if not marks.records:
         return apply_marks(facts, marks, written)
-    stamps = _strange(facts, marks, written)
-    return apply_marks(facts, marks, written, stamps, _digests(facts, marks, stamps))
+    stamps = _strange(facts, marks, written, survey)
+    return apply_marks(facts, marks, written, stamps, _digests(facts, marks, stamps, catalog))
 
 
 def locate_all(pipeline: Pipeline, catalog: DataCatalog) -> Survey:
@@ -51,22 +54,29 @@ def locate_all(pipeline: Pipeline, catalog: DataCatalog) -> Survey:
     return locate(catalog, sorted({name for node in pipeline.nodes for name in (*node.reads, *node.writes)}))
 
 
-def _strange(facts: Facts, marks: Marks, written: Iterable[Iterable[str]]) -> dict[str, os.stat_result]:
-    """Return what recorded files look like that do not look as they were recorded.
+def _strange(
+    facts: Facts, marks: Marks, written: Iterable[Iterable[str]], survey: Survey
+) -> dict[str, Stamp]:
+    """Return what recorded files, and members of folders, look like that do not look as they were recorded.
 
     What is not on this disk is left out.
     """
     locations, versions = facts.locations, facts.versions
-    strange: dict[str, os.stat_result] = {}
+    strange: dict[str, Stamp] = {}
     for name, record in recorded(facts, marks, [name for names in written for name in names]):
         version = versions.get(name)
-        found = stamp_at(locations[name], version)
+        found: Stamp | None = stamp_at(locations[name], version)
+        if found is None and record.ctime_ns is not None:  # a folder of partitions, or no file any more
+            try:
+                found = stamp_of_members(locations[name], survey.members(name))
+            except OSError:
+                continue  # closed to us: whoever reads it will say so
         if found is not None and not (record.version == version and record.fits(found)):
             strange[name] = found
     return strange
 
 
-def _digests(facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result]) -> dict[str, str]:
+def _digests(facts: Facts, marks: Marks, stamps: Mapping[str, Stamp], catalog: DataCatalog) -> dict[str, str]:
     """Read files that may be as they were although their times differ, the smallest first, up to a limit."""
     records = {name: marks.records[facts.locations[name]] for name in stamps}
     moved = [name for name in stamps if records[name].digest and is_moved(records[name], stamps[name])]
@@ -78,7 +88,12 @@ def _digests(facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result]) -
             break
         path = path_at(facts.locations[name], facts.versions.get(name))
         try:
-            digests[name] = digest_at(str(path))
-        except OSError:
+            if is_of_members(records[name].digest or ""):
+                read = getattr(catalog.get(name), "content_digest", None)
+                if read is not None:
+                    digests[name] = read() or ""
+            else:
+                digests[name] = digest_at(str(path))
+        except (OSError, DatasetError):
             continue  # gone, or closed to us: whoever reads it will say so
     return digests

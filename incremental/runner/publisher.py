@@ -9,7 +9,7 @@ from incremental.errors import DatasetError, LedgerError
 from incremental.io.catalog.markers import mark, sync_in_place, unmark
 from incremental.io.files.digests import digest_at
 from incremental.io.files.member_digests import completed, is_of_members
-from incremental.io.files.stamps import path_at, stamp_at
+from incremental.io.files.stamps import path_at, stamp_of
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
@@ -139,7 +139,7 @@ class Publisher:
             own = {output.location for output in outputs}
             others = {location: was for location, was in reads.items() if location not in own}
             generation = self._ledger.commit(self._run_id, node.name, outputs, others)
-            sizes = [output.size for output in outputs]
+            sizes = [None if is_of_members(output.digest or "") else output.size for output in outputs]
             written = None if None in sizes else sum(sizes)  # type: ignore[arg-type]  # no None in it
             for output in outputs:
                 self._generations[output.location] = generation
@@ -208,7 +208,7 @@ class Publisher:
         digest = outcome.digests.get(name)
         if digest is not None and is_of_members(digest):
             digest = completed(digest, self._committed(location)[1])
-        found = stamp_at(location, version)
+        found = stamp_of(location, version, digest)
         if digest is None and found is not None:  # written in place by a class that is not ours
             digest = _digest_of_written(path_at(location, version))
         return Output.of_file(name, location, version, found, digest=digest, attempt=outcome.attempt)

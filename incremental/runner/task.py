@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextvars import copy_context
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from incremental.errors import DatasetError, HookError
 from incremental.executors.base import Answer, leave
 from incremental.io.memory import copied
+from incremental.runner.calls import call, in_threads, interleaved
 from incremental.runner.memory import load_unchanged, named
 from incremental.runner.sizes import bytes_read
 from incremental.runner.travel import Trace, hooks_received, hooks_to_send, portable, release_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Generator
 
     from incremental.executors import Executor
     from incremental.io import DataCatalog
@@ -199,9 +199,7 @@ class Worker:
     def _load_inputs(self, task: Task, kept: Mapping[str, Any]) -> dict[str, Any]:
         names = task.node.reads
         if self._is_async and len(names) > 1:
-            return dict(
-                zip(names, _in_threads(lambda name: self._load(task, name, kept), names), strict=True)
-            )
+            return dict(zip(names, in_threads(lambda name: self._load(task, name, kept), names), strict=True))
         return {name: self._load(task, name, kept) for name in names}
 
     def _load(self, task: Task, name: str, kept: Mapping[str, Any]) -> Any:
@@ -258,7 +256,7 @@ class Worker:
     def _compute(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         hooks = self._hooks
         if hooks is None:
-            return task.node.run(inputs)
+            return call(task.node.run, inputs)
         about = {
             "node": task.node,
             "catalog": self._catalog,
@@ -267,7 +265,7 @@ class Worker:
             "run_id": self._run_id,
         }
         try:
-            outputs = task.node.run(inputs)
+            outputs = call(task.node.run, inputs)
         except Exception as error:
             _tell_failure(hooks, error, about)
             raise
@@ -284,7 +282,7 @@ class Worker:
                 outcome.values[name] = self._checked(name, data, "save")
                 self._keep_for_hooks(task, outcome, name, data)
         if self._is_async and len(persistent) > 1:
-            _in_threads(lambda item: self._save(task, item[0], item[1], outcome), persistent)
+            in_threads(lambda item: self._save(task, item[0], item[1], outcome), persistent)
             return
         for name, data in persistent:
             self._save(task, name, data, outcome)
@@ -318,7 +316,7 @@ class Worker:
                     self._catalog.reset(name)
                 elif name in task.persistent:
                     stages[name] = self._catalog.stage_chunks(name)
-            for name, chunk in _interleaved(streams):
+            for name, chunk in interleaved(streams):
                 self._save_chunk(task, name, chunk, stages, outcome)
             for name, stage in stages.items():
                 outcome.staged[name] = staged = stage.finish()
@@ -372,24 +370,3 @@ def _tell_failure(hooks: Any, error: Exception, about: dict[str, Any]) -> None:
     from incremental.hooks.manager import tell_error
 
     tell_error(hooks, "on_node_error", error, **about)
-
-
-def _interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:
-    """Yield one chunk of each stream in turn until all are exhausted."""
-    alive = dict(streams)
-    while alive:
-        for name in list(alive):
-            try:
-                chunk = next(alive[name])
-            except StopIteration:
-                del alive[name]
-            else:
-                yield name, chunk
-
-
-def _in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(thread_name_prefix="incremental-io") as pool:
-        calls = [pool.submit(copy_context().run, function, item) for item in items]
-        return [call.result() for call in calls]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from incremental.privacy import mask_argv
 from incremental.project import pickle_by_value
 from incremental.runner import AbstractRunner, SequentialRunner, Surroundings
 from incremental.runner.prepare import gather_facts, locate_all
+from incremental.session.debts import lost_debt, unfinished, wait_for_the_last_run
 from incremental.session.record import as_warning
 from incremental.session.recorder import Recorder
 from incremental.session.request import DEFAULT, Request
@@ -38,10 +37,6 @@ if TYPE_CHECKING:
     from incremental.session.context import Context
     from incremental.session.sealed import Sealed
     from incremental.state import Claims, FileLedger, History, Marks, RunRecord
-
-logger = logging.getLogger(__name__)
-
-_PAUSE = 0.2  # seconds between two looks whether another run has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +180,8 @@ class Execution:
             plan = plan_missing(selected, facts, propagate=request.propagate, owed=frozenset(owed))
         else:
             plan = plan_all(selected, facts)
+        if owed and (lost := lost_debt(owed, self._pipelines)):
+            plan = replace(plan, warnings=(*plan.warnings, lost))
         self._call("after_plan_created", plan=plan, catalog=survey.catalog)
         return Prepared(plan, survey.catalog, marks)
 
@@ -221,8 +218,8 @@ class Execution:
         if not request.resume:
             return request, ()
         if wait:
-            self._wait_for_the_last_run()
-        last, owed = self._unfinished()
+            wait_for_the_last_run(self._history)
+        last, owed = unfinished(self._history)
         if last is None or (last.has_plan and not owed):
             return request, ()
         before = last.request.get("env")
@@ -245,29 +242,6 @@ class Execution:
             only_forced=False,
         )
         return resumed, owed
-
-    def _unfinished(self) -> tuple[RunRecord | None, tuple[str, ...]]:
-        """Return the last run that failed or was interrupted, and the nodes that no run made since."""
-        last = next(iter(self._history.runs(limit=1)), None)
-        if last is not None and last.status == "running":
-            raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
-        for run in self._history.runs(unfinished=True):
-            full = None if run.status == "running" else self._history.run(run.run_id)
-            if full is None:  # or cleaned away by another process
-                continue
-            if not full.has_plan and full.request.get("resume"):  # the debt it was to pay is another run's
-                continue
-            done = self._history.done_since(full)
-            return full, tuple(name for name in full.owed if name not in done)
-        return None, ()
-
-    def _wait_for_the_last_run(self) -> None:
-        last = next(iter(self._history.runs(limit=1)), None)
-        if last is not None and last.status == "running":
-            logger.warning("waiting: run %s is still running", last.run_id)
-        while last is not None and last.status == "running":
-            time.sleep(_PAUSE)
-            last = next(iter(self._history.runs(limit=1)), None)
 
     def _run_params(self, request: Request, runner: AbstractRunner, run_id: str | None) -> dict[str, Any]:
         """Return the arguments of a run under the keys that Kedro's hooks expect."""
@@ -367,7 +341,7 @@ def _ended_by_an_error(recorder: Recorder | None) -> Iterator[None]:
 
 def _end(recorder: Recorder, error: BaseException) -> None:
     """Note that a run ended with an error; what comes of noting it must not hide that error."""
-    is_failure = isinstance(error, Exception)
+    is_failure = not isinstance(error, KeyboardInterrupt)
     with as_warning(f"run {recorder.run_id}: its end is not noted"):
         recorder.end("failed" if is_failure else "interrupted", error if is_failure else None)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from incremental.errors import DatasetNotFoundError, SessionError, did_you_mean
 from incremental.io.catalog.markers import unmark
 from incremental.io.files.digests import digest_at
-from incremental.io.files.member_digests import differing_members
-from incremental.io.files.stamps import path_at, stamp_at
+from incremental.io.files.member_digests import differing_members, digest_of_members
+from incremental.io.files.stamps import path_at, stamp_at, stamp_of
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
 
@@ -125,7 +125,7 @@ class Outputs:
                     f"{holding.dataset!r} is incomplete: {why}; "
                     f"run node {holding.node!r} again, or adopt it with --force"
                 )
-        wanted = ADOPTABLE | ({Standing.RECORDED} if names else set())  # a plan looks into no folder
+        wanted = ADOPTABLE | ({Standing.RECORDED} if names else set())  # a plan looks into no store
         wanted |= {Standing.INCOMPLETE} if force else set()
         nodes = {holding.node for holding in asked if holding.standing in wanted}
         settled = nodes - {
@@ -190,7 +190,7 @@ class Outputs:
         try:
             digest = self._digest(holding.dataset, holding.location, record.version, tell)
         except FileNotFoundError:
-            return Verdict.LOST, ()
+            return Verdict.WHOLE if record.digest == digest_of_members({}) else Verdict.LOST, ()
         if record.digest is None or digest is None:
             return Verdict.LOST if holding.standing is Standing.ABSENT else Verdict.UNVERIFIED, ()
         members = differing_members(record.digest, digest)
@@ -237,7 +237,7 @@ class Outputs:
     def _output(self, holding: Holding) -> Output:
         name, location, version = holding.dataset, holding.location, holding.version
         digest = self._digest(name, location, version, None)
-        return Output.of_file(name, location, version, stamp_at(location, version), digest=digest)
+        return Output.of_file(name, location, version, stamp_of(location, version, digest), digest=digest)
 
     def _reads(self, node: Node, generations: dict[str, str]) -> dict[str, str]:
         locations = [self._plan.facts.locations.get(name, "") for name in node.reads]

@@ -10,11 +10,11 @@ than a library: the one that wraps it takes longer to import than a plan of a th
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
 import time
-import weakref
+
+from incremental.state.forks import owned
 
 if sys.platform != "win32":
     import fcntl
@@ -34,7 +34,7 @@ class Lock:
     def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self._fd: int | None = fd
-        _held().add(self)
+        owned().add(self)
 
     @classmethod
     def create(cls, path: str) -> Lock:
@@ -126,17 +126,3 @@ def _acquire(fd: int, path: str, until: float | None) -> None:
             time.sleep(_PAUSE)
         else:
             return
-
-
-@functools.cache
-def _held() -> weakref.WeakSet[Lock]:
-    """Return the locks of this process: descriptors are the process's own, so there is one set of them."""
-    locks: weakref.WeakSet[Lock] = weakref.WeakSet()
-
-    def forget_all() -> None:
-        for lock in list(locks):
-            lock.forget()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget_all)
-    return locks

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from incremental.io.files.member_digests import is_same
 from incremental.planner.facts import Facts, State
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from incremental.io.files.stamps import Stamp
     from incremental.state.records import Marks, Record
 
 
@@ -18,7 +19,7 @@ def apply_marks(
     facts: Facts,
     marks: Marks,
     written: Iterable[Sequence[str]],
-    stamps: Mapping[str, os.stat_result] | None = None,
+    stamps: Mapping[str, Stamp] | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> Facts:
     """Return the facts with what is incomplete, outdated, changed since it was committed, or unproven.
@@ -63,7 +64,7 @@ def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> Iterator[tuple[
                 yield name, record
 
 
-def is_moved(record: Record, found: os.stat_result) -> bool:
+def is_moved(record: Record, found: Stamp) -> bool:
     """Whether a file of the recorded size has other times or is another one: its content may be the same."""
     return found.st_size == record.size and not record.fits(found)
 
@@ -105,7 +106,7 @@ def _parted(facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...
 
 
 def _differing(
-    facts: Facts, marks: Marks, stamps: Mapping[str, os.stat_result], digests: Mapping[str, str]
+    facts: Facts, marks: Marks, stamps: Mapping[str, Stamp], digests: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Tell what is not as it was committed: for sure, and by its times alone.
 
@@ -127,7 +128,7 @@ def _differing(
             changed[name] = record.run_id
         elif name not in digests:
             touched[name] = record.run_id
-        elif digests[name] != record.digest:
+        elif not is_same(record.digest or "", digests[name]):
             changed[name] = record.run_id
     return changed, touched
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
+
+    from incremental.io.files.stamps import Stamp
 
 _KEPT = (1 << 63) - 1
 """The bits of a number that are kept: a column of SQLite has a sign, and some file systems number files with
@@ -34,7 +35,7 @@ class Output:
 
     @classmethod
     def of_file(
-        cls, dataset: str, location: str, version: str | None, found: os.stat_result | None, **more: Any
+        cls, dataset: str, location: str, version: str | None, found: Stamp | None, **more: Any
     ) -> Output:
         """Return an output that was just written, with what the system says of its file if it is one."""
         if found is None:
@@ -75,7 +76,7 @@ class Record(NamedTuple):
         """Whether it has been begun again since, so that it no longer tells what is there."""
         return self.state == "begun"
 
-    def fits(self, found: os.stat_result) -> bool:
+    def fits(self, found: Stamp) -> bool:
         """Whether a file looks as it did when it was committed; one that was not looked at then does."""
         return self.ctime_ns is None or (
             found.st_ctime_ns & _KEPT == self.ctime_ns

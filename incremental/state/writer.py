@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from incremental.errors import LedgerError
 from incremental.state.database import BROKEN, Found, open_for_writing, read_without_trace
+from incremental.state.forks import owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,16 @@ class LedgerFile:
         self._identity: tuple[int, int] | None = None  # of the file that the connection writes
         self._waiting: list[tuple[str, Iterable[Any]]] = []
         self._timer: threading.Timer | None = None
+        self._inherited: list[sqlite3.Connection] = []  # SQLite lets no child use, nor close, its parent's
+        owned().add(self)
+
+    def forget(self) -> None:
+        """In a forked child, begin anew: what waits is written by the parent."""
+        if self._connection is not None:
+            self._inherited.append(self._connection)
+        self._connection = self._timer = None
+        self._waiting = []
+        self._lock = threading.RLock()  # a thread that the child does not have may hold the other
 
     def later(self, statement: str, rows: Iterable[Any]) -> None:
         """Write with others: at most 50 ms later, or before whatever is written at once, in order.

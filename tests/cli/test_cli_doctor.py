@@ -63,8 +63,12 @@ def test_advice_is_no_fault(cli, work: Path) -> None:
     assert said.out.endswith("no faults found, 1 with advice\n")
 
 
-def test_incomplete_suspect_and_unproven_outputs_are_counted(cli, work: Path) -> None:
+def test_incomplete_changed_suspect_and_unproven_outputs_are_counted(cli, work: Path) -> None:
     cli("run")
+    made = (work / "out/second.txt").read_text()
+    (work / "out/second.txt").write_text("by hand")
+    assert "1 output changed since it was committed: second" in findings(cli, "advice")["outputs"]
+    (work / "out/second.txt").write_text(made)
     (work / "out/.second.txt.incremental-begun").write_text("{}")
     assert "1 dataset incomplete: second; a save never ended" in findings(cli, "advice")["outputs"]
     (work / "out/.second.txt.incremental-begun").unlink()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from incremental.io.files.partitions import PartitionedDataset
+from incremental.io.files.storage import LocalStorage
 
 PIPELINE = """
 from incremental import Pipeline, node
@@ -73,6 +79,66 @@ def test_the_damaged_member_is_named_alone_and_repaired(cli, work: Path) -> None
 def test_a_lost_member_and_a_new_one_are_named(cli, work: Path) -> None:
     (work / "out/parts/a.pkl").rename(work / "out/parts/x.pkl")
     assert parts_found(cli)["members"] == ["a.pkl", "x.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("is lost", lambda folder: (folder / "b.pkl").unlink()),
+        ("is new", lambda folder: (folder / "x.pkl").write_bytes(b"")),
+        ("has another size", lambda folder: (folder / "b.pkl").write_bytes(b"damaged")),
+        ("has other bytes", lambda folder: (folder / "b.pkl").write_bytes(pickle.dumps(3))),
+        ("has another name", lambda folder: (folder / "b.pkl").rename(folder / "x.pkl")),
+    ],
+)
+def test_a_plan_tells_that_a_member(cli, work: Path, what: str, how: Any) -> None:
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+    how(work / "out/parts")
+    assert one(cli, "plan", "--dry-run").out.startswith("changed  parts changed since run "), what
+    assert one(cli, "adopt").out.splitlines()[0].split() == ["changed", "parts", "out/parts"]
+    assert one(cli, "adopt", "parts").code == 0
+    assert "changed" not in one(cli, "plan", "--dry-run").out
+
+
+def test_a_copied_folder_of_partitions_is_as_it_was(cli, work: Path) -> None:
+    shutil.copytree(work / "out/parts", work / "out/copy")
+    shutil.rmtree(work / "out/parts")
+    (work / "out/copy").rename(work / "out/parts")
+    (work / "out/parts/no member.txt").write_text("beside them")
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+
+
+def test_members_that_a_plan_may_not_look_at_or_cannot_read_are_no_fault_of_the_plan(
+    cli, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(work / "out/parts/a.pkl")
+    with monkeypatch.context() as patch:
+        patch.delattr(PartitionedDataset, "content_digest")
+        assert one(cli, "plan", "--dry-run").out.startswith("touched  1 output (parts) moved or touched")
+    monkeypatch.setattr(LocalStorage, "names", closed_but_for_the_first)
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 2 nodes up to date\n"
+
+
+def closed_but_for_the_first(*_: Any, **__: Any) -> Iterator[str]:
+    yield "a.pkl"
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_any_more_has_changed_and_is_not_read(cli, work: Path) -> None:
+    (work / "out/total.txt").unlink()
+    os.mkfifo(work / "out/total.txt")
+    assert one(cli, "plan", "--dry-run").out.startswith("changed  total changed since run ")
+
+
+def test_a_folder_that_was_committed_without_partitions_is_whole(cli, work: Path) -> None:
+    (work / "pipeline.py").write_text(PIPELINE.replace('for part in "abc"', 'for part in ""'))
+    shutil.rmtree(work / "out")
+    assert one(cli, "run", "--nodes", "split", "-q").code == 0
+    assert parts_found(cli)["verdict"] == "whole"
+    (work / "out/parts/x.pkl").write_bytes(b"put there")
+    assert parts_found(cli)["members"] == ["x.pkl"]
+    assert one(cli, "plan", "--dry-run", "--nodes", "split").out.startswith("changed  parts changed")
 
 
 def test_members_that_a_later_run_leaves_as_they_are_keep_their_digests(cli, work: Path) -> None:

@@ -27,12 +27,13 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from incremental import Session
 from incremental.cli.main import invoke
 from incremental.planner import Plan
+from incremental.runner import prepare
 from incremental.runner.publisher import Publisher
 
 KINDS = ("pair", "in_place", "partitions")
 SEEDS = ("one seed\n", "another seed\n", "a third seed\n")
 NAMES = tuple(name for kind in KINDS for name in OUTPUTS[kind])
-FILES = tuple(name for name in NAMES if "partitions" not in name)
+FOLDERS = tuple(name for name in NAMES if "partitions" in name)
 MADE_FROM: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("data/left.txt", "data/right.json"): (),
     ("data/joined.txt",): ("data/left.txt", "data/right.json"),
@@ -109,10 +110,17 @@ class Histories(RuleBasedStateMachine):
             shutil.rmtree(path)
         path.unlink(missing_ok=True)
 
-    @rule(name=st.sampled_from(FILES))
+    @rule(name=st.sampled_from(FOLDERS))
+    def a_partition_is_lost(self, name: str) -> None:
+        for path in sorted((self.root / name).rglob("*.*"))[:1]:
+            path.unlink()
+
+    @rule(name=st.sampled_from(NAMES))
     def an_output_is_edited(self, name: str) -> None:
         """Keep its size, so that nothing but its times and its content tell."""
         path = self.root / name
+        if path.is_dir():
+            path = min(path.rglob("*.*"), default=path / "none")
         if path.exists():
             content = path.read_bytes()
             path.write_bytes(DIGEST.sub(lambda found: found[0][1:] + found[0][:1], content, count=1))
@@ -231,9 +239,16 @@ def test_the_machine_sees_whether_commits_say_what_they_were_made_from(
         history.what_is_missing_is_run()
 
 
-def test_the_machine_sees_an_output_that_nobody_wrote_so(place: Range) -> None:
+@pytest.mark.parametrize("is_looked_at", [True, False])
+@pytest.mark.parametrize("name", ["first_in_place.txt", "first_partitions/a.txt"])
+def test_the_machine_sees_an_output_that_nobody_wrote_so(
+    place: Range, monkeypatch: pytest.MonkeyPatch, name: str, is_looked_at: bool
+) -> None:
+    if not is_looked_at:
+        monkeypatch.setattr(prepare, "_strange", lambda *_: {})
     history = Histories(place)
     history.all_is_run()
-    (history.root / "data/first_partitions/a.txt").write_text("neither old nor new")
-    with pytest.raises(AssertionError, match="first_partitions is of None"):
+    (history.root / "data" / name).write_text("neither old nor new")
+    seen = contextlib.nullcontext() if is_looked_at else pytest.raises(AssertionError, match="is of None")
+    with seen:
         history.what_is_missing_is_run()

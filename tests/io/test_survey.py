@@ -461,6 +461,18 @@ def test_a_folder_that_cannot_be_looked_at_is_one_fault(tmp_path: Path, count: i
     )
 
 
+def test_of_several_datasets_in_a_folder_the_one_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    kind = "partitions.PartitionedDataset"
+    config = {"parts": {"type": kind, "path": str(tmp_path / "loop"), "dataset": "text.TextDataset"}}
+    config |= {f"o{place}": text_entry(tmp_path / f"o{place}") for place in range(8)}
+    with pytest.raises(DatasetError) as caught:
+        survey(DataCatalog.from_config(config), config)
+    assert str(caught.value) == (
+        f"cannot look for 'parts' in {tmp_path}/loop: too many levels of symbolic links; check its permissions"
+    )
+
+
 def test_what_is_cached_is_asked_for_where_it_is_stored(tmp_path: Path) -> None:
     from incremental.io.files.formats import TextDataset
 
@@ -501,3 +513,14 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path, others: int)
     assert str(caught.value) == (
         f"dataset 'a' of type 'text.TextDataset': {tmp_path}/a is a folder; name a file"
     )
+
+
+@pytest.mark.parametrize("others", [0, 8])
+def test_a_file_in_the_place_of_a_folder_of_partitions_is_refused(tmp_path: Path, others: int) -> None:
+    (tmp_path / "a").write_text("a file")
+    kind = "partitions.PartitionedDataset"
+    config = {"a": {"type": kind, "path": str(tmp_path / "a"), "dataset": "text.TextDataset"}}
+    config |= {f"o{place}": text_entry(tmp_path / f"o{place}") for place in range(others)}
+    with pytest.raises(DatasetError) as caught:
+        survey(DataCatalog.from_config(config), config)
+    assert str(caught.value) == f"dataset 'a' of type '{kind}': {tmp_path}/a is a file; name a folder"

@@ -529,12 +529,16 @@ def test_the_warnings_of_a_plan_are_logged(tmp_path: Path, caplog: pytest.LogCap
     assert catalog
 
 
-def test_two_outputs_at_one_file_over_a_link_are_refused_unless_the_graph_orders_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["link/x.json", "real/y.json"], ids=["of a folder", "of a file"])
+def test_two_outputs_at_one_file_over_a_link_are_refused_unless_the_graph_orders_them(
+    tmp_path: Path, path: str
+) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real/y.json").symlink_to("x.json")
     entries = {
-        name: {"type": "json.JSONDataset", "filepath": f"{tmp_path}/{folder}/x.json"}
-        for name, folder in (("a", "real"), ("b", "link"))
+        name: {"type": "json.JSONDataset", "filepath": f"{tmp_path}/{path}"}
+        for name, path in (("a", "real/x.json"), ("b", path))
     }
     catalog = DataCatalog.from_config(entries)
     with pytest.raises(PlanError) as caught:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -116,6 +118,53 @@ def test_processes_leave_what_a_sequential_run_leaves(case: Any) -> None:
 @given(cases())
 def test_dask_leaves_what_a_sequential_run_leaves(case: Any) -> None:
     assert outcome(RUNNERS["dask"](), case) == outcome(SequentialRunner(), case)
+
+
+FORKING = """
+import os, sys
+from incremental import DataCatalog, ParallelRunner, Pipeline, SequentialRunner, node
+
+def told():
+    if os.fork() == 0:
+        if sys.argv[2] == "raises":
+            raise ValueError("in the child")
+        return "child"
+    os.wait()
+    return "parent"
+
+def pieces():
+    yield {"first": "1"}
+    if os.fork() == 0:
+        if sys.argv[2] == "raises":
+            raise ValueError("in the child")
+        yield {"second": "child"}
+        return
+    os.wait()
+    yield {"second": "parent"}
+
+if __name__ == "__main__":
+    folder = sys.argv[3]
+    entries = {name: {"type": "text.TextDataset", "filepath": f"{folder}/{name}"} for name in "ab"}
+    entries["p"] = {"type": "partitions.PartitionedDataset", "path": f"{folder}/p", "dataset": "text.TextDataset"}
+    catalog = DataCatalog.from_config(entries)
+    nodes = [node(told, None, "a"), node("{} read".format, "a", "b"), node(pieces, None, "p")]
+    runner = {"inline": SequentialRunner, "processes": ParallelRunner}[sys.argv[1]]()
+    result = runner.run(Pipeline(nodes), catalog)
+    print(result["b"].load(), {name: load() for name, load in result["p"].load().items()})
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("child", ["returns", "raises"])
+@pytest.mark.parametrize("how", ["inline", "processes"])
+def test_a_child_that_a_node_forks_and_that_comes_back_runs_nothing(
+    tmp_path: Path, how: str, child: str
+) -> None:
+    script = tmp_path / "forking.py"
+    script.write_text(FORKING)
+    command = [sys.executable, str(script), how, child, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "parent read {'first': '1', 'second': 'parent'}\n", done.stderr
 
 
 class Confirming(InPlace):

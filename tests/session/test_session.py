@@ -348,6 +348,24 @@ def test_resume_forgets_no_debt_over_a_later_run_that_paid_none_of_it(tmp_path):
         assert session.run(resume=True).executed == ()
 
 
+def test_resume_names_what_is_owed_and_in_no_pipeline_any_more(tmp_path):
+    root = make_project(tmp_path, registry=FLAKY)
+    (root / "fixed").touch()
+    with Session.create(root) as session:
+        leave_a_debt(root, session)
+    (registry,) = root.glob("src/*/pipeline_registry.py")
+    registry.write_text(registry.read_text().replace('name="second"', 'name="renamed"'))
+    script = (
+        f"from incremental import Session\nwith Session.create({str(root)!r}) as session:\n"
+        "    print(*session.plan(resume=True).warnings, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert done.stdout == (
+        "the run that did not finish owes 'second', which no pipeline has any more: outputs may be old; "
+        "--force the nodes that make them now\n"
+    ), done.stderr
+
+
 REFUSING = """
 from pathlib import Path
 from incremental.hooks import hook_impl
@@ -431,6 +449,17 @@ def test_a_killed_run_is_listed_as_interrupted_and_can_be_resumed(tmp_path):
         (record,) = session.history.runs()
         assert record.status == "interrupted"
         assert session.run(resume=True).executed == ("first", "second", "third")
+
+
+def test_a_run_whose_hook_exits_has_failed(tmp_path):
+    hooks = REFUSING.replace('raise RuntimeError("the tracker is down")', 'raise SystemExit("no tracker")')
+    root = make_project(tmp_path, settings=hooks)
+    (root / "refuse").touch()
+    with Session.create(root) as session:
+        with pytest.raises(SystemExit):
+            session.run()
+        (record,) = session.history.runs()
+        assert (record.status, record.error) == ("failed", "SystemExit: no tracker")
 
 
 def test_an_interrupt_is_recorded_and_leaves_what_was_there(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -223,6 +224,28 @@ def test_a_file_that_goes_while_it_is_open_is_left(ledger: FileLedger, how: str)
     ledger.begin("run 3", "n", [out("c")])
     assert ledger.marks().begun == another(ledger).marks().begun == {"/c"}
     assert ledger.marks().generations.keys() == ({"/b"} if how == "replaced" else set())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_writes_over_a_connection_of_its_own_and_nothing_of_its_parents(
+    ledger: FileLedger,
+) -> None:
+    ledger.commit("run 1", "n", [out("a")], {})
+    ledger.flush()
+    ledger.commit("run 2", "n", [out("b")], {})  # it waits, here and in the child
+    waits, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.read(waits, 1)
+            ledger.begin("run 3", "n", [out("a")])
+        finally:
+            os._exit(0)
+    ledger.begin("run 4", "n", [out("b")])
+    ledger.close()
+    os.write(tells, b".")
+    os.waitpid(child, 0)
+    assert another(ledger).marks().begun == {"/a", "/b"}
 
 
 @pytest.mark.parametrize("number", [2**63, 2**64 - 1, 13_569_465_600 * 10**9, -1])

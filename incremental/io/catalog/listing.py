@@ -29,11 +29,18 @@ class MemberSearch:
     beside: str | None = None
     """What else says that there were some: the name of the file with the checkpoint."""
 
+    def names(self, storage: Storage, path: str) -> Iterator[str]:
+        """Yield the paths in a folder of its partitions."""
+        from incremental.io.files.members import member_names
+
+        found = member_names(storage, path, self.suffix, self.load_args)
+        return (name for name in found if name != self.beside)
+
     def answer(self, storage: Storage, path: str) -> State:
         """Tell whether a folder has any, and whether all that belong together are there."""
-        from incremental.io.files.members import is_begun, member_names
+        from incremental.io.files.members import is_begun
 
-        is_empty = next(member_names(storage, path, self.suffix, self.load_args), None) is None
+        is_empty = next(self.names(storage, path), None) is None
         if is_empty and (self.beside is None or not storage.exists(f"{path}/{self.beside}")):
             return State.ABSENT
         return State.INCOMPLETE if is_begun(storage, path) else State.PRESENT
@@ -69,8 +76,8 @@ class Answers:
 
     states: dict[str, State] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    obstructed: list[str] = field(default_factory=list)
-    """The names of datasets that live in one file and have a folder in its place."""
+    obstructed: dict[str, str] = field(default_factory=dict)
+    """What is in the place of a dataset that cannot be there, and the remedy."""
 
     def note_version(self, question: Question, version: str | None) -> None:
         """Note the version that a load would read, None for no version that is whole."""
@@ -135,7 +142,7 @@ def _answer_by_listing(storage: Storage, folder: str, questions: list[Question],
         entry = entry_by_name.get(question.base)
         if entry is None:
             states[question.name] = absent
-        elif has_marks or not entry.is_file():
+        elif has_marks or question.members is not None or not entry.is_file():
             _answer_one(storage, folder, question, answers)
         else:
             states[question.name] = present
@@ -144,14 +151,16 @@ def _answer_by_listing(storage: Storage, folder: str, questions: list[Question],
 def _answer_one(storage: Storage, folder: str, question: Question, answers: Answers) -> None:
     path = f"{folder}/{question.base}"
     if question.members is not None:
-        answers.states[question.name] = question.members.answer(storage, path)
+        answers.states[question.name] = state = question.members.answer(storage, path)
+        if state is State.ABSENT and storage.kind(path) is Kind.FILE:
+            answers.obstructed[question.name] = "a file; name a folder"
         return
     if not (question.reads_folders and os.access(path, os.F_OK)):  # else it does not matter what is there
         kind = storage.kind(path)
         if not question.is_met_by(kind):
             answers.states[question.name] = State.ABSENT
             if kind is Kind.FOLDER:
-                answers.obstructed.append(question.name)
+                answers.obstructed[question.name] = "a folder; name a file"
             return
     marked = os.access(f"{folder}/{mark_name(question.base)}", os.F_OK)  # cheaper than a stat that fails
     answers.states[question.name] = State.INCOMPLETE if marked else State.PRESENT

@@ -26,7 +26,7 @@ from incremental.io.catalog.listing import (
 )
 from incremental.io.catalog.markers import is_marked
 from incremental.io.dataset import explain
-from incremental.io.files.storage import storage_for
+from incremental.io.files.storage import LOCAL, storage_for
 from incremental.pipeline.transcoding import is_parameter
 from incremental.planner.facts import Facts, State
 from incremental.secrets import Redactor, reveal, strip_url
@@ -83,6 +83,7 @@ class Survey:
     local: defaultdict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     remote: dict[tuple[str, str], Folder] = field(default_factory=dict)
     types: Types = field(init=False)
+    searches: dict[str, MemberSearch] = field(default_factory=dict)
     others: list[tuple[str, Any]] = field(default_factory=list)
     """The datasets that are asked themselves."""
 
@@ -107,6 +108,14 @@ class Survey:
             untestable=self.untestable,
             absent_parameters=frozenset(self.absent_parameters),
         )
+
+    def members(self, name: str) -> Iterable[str]:
+        """Yield the files of the partitions of a dataset on this disk; none where it has no partitions."""
+        search = self.searches.get(name)
+        if search is not None:
+            return search.names(LOCAL, self.locations[name])
+        found: Iterable[str] = getattr(self.catalog.built(name), "names", tuple)()
+        return found
 
     def take(self, name: str) -> None:
         """Note the state of one dataset, or a question where a folder must be listed for it."""
@@ -152,18 +161,10 @@ class Survey:
             try:
                 answer_local(folder, questions, self.answers)
             except OSError as error:
-                names = ", ".join(repr(question.name) for question in questions[:_MOST_NAMED])
-                more = f" and {len(questions) - _MOST_NAMED} more" if len(questions) > _MOST_NAMED else ""
-                reason = (error.strerror or type(error).__name__).lower()
-                self.faults.append(
-                    f"cannot look for {names}{more} in {folder}: {reason}; check its permissions"
-                )
-        for name in self.answers.obstructed:
-            where = self.locations[name]
-            fault = self._unusable(
-                name, self.catalog.entry(name) or {}, f": {where} is a folder; name a file"
-            )
-            self.faults.append(str(fault))
+                self.faults.append(_closed(folder, questions, error))
+        for name, obstacle in self.answers.obstructed.items():
+            what = f": {self.locations[name]} is {obstacle}"
+            self.faults.append(str(self._unusable(name, self.catalog.entry(name) or {}, what)))
         for place, questions, failure in answer_remote(list(self.remote.values()), self.answers):
             options = getattr(place.storage, "options", {})
             self._note_failure(questions, failure, Redactor.of({"credentials": options}))
@@ -175,6 +176,7 @@ class Survey:
             raise self._unusable(name, entry, f" keeps no versions of its partitions: {remedy}")
         beside = checkpoint_name(entry) if has_checkpoint else None
         search = MemberSearch(entry.get("filename_suffix") or "", entry.get("load_args") or {}, beside)
+        self.searches[name] = search
         self._place(entry, "path", path, Question(name, "", False, True, None, search))
 
     def _check_arguments(self, name: str, entry: Mapping[str, Any]) -> None:
@@ -273,6 +275,19 @@ class Survey:
                 f"{self.catalog.config_resolver.where(question.name)}dataset {question.name!r}: cannot tell "
                 f"whether {self.locations[question.name]} exists: {redactor.scrub(explain(error))}"
             )
+
+
+def _closed(folder: str, questions: list[Question], error: OSError) -> str:
+    """Return the fault of a folder, or of a folder of partitions in it, that cannot be looked into."""
+    where = str(error.filename or folder).rstrip("/")
+    parts = [one for one in questions if one.members and f"{where}/".startswith(f"{folder}/{one.base}/")]
+    names = [question.name for question in parts or questions]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    reason = (error.strerror or type(error).__name__).lower()
+    return (
+        f"cannot look for {', '.join(map(repr, names[:_MOST_NAMED]))}{more} in {where if parts else folder}: "
+        f"{reason}; check its permissions"
+    )
 
 
 def _absolute(path: str) -> str:

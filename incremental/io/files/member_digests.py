@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def digest_of_members(digest_by_name: Mapping[str, str | None]) -> str | None:
     """Return the digest of a folder by the digests of its members; None where none of those is known."""
-    if not any(digest_by_name.values()):
+    if digest_by_name and not any(digest_by_name.values()):
         return None
     return json.dumps(digest_by_name, sort_keys=True, separators=(",", ":"))
 
@@ -51,6 +51,12 @@ def differing_members(was: str, now: str) -> tuple[str, ...] | None:
         for name in sorted(before.keys() | after.keys())
         if name not in before or name not in after or _differ(before[name], after[name])
     )
+
+
+def is_same(was: str, now: str) -> bool:
+    """Whether two digests are of the same content, as far as the members of a folder are known."""
+    members = differing_members(was, now)
+    return was == now if members is None else not members
 
 
 def _differ(one: str | None, other: str | None) -> bool:
