@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def verify(call: Call, /, datasets: tuple[str, ...], **options: Any) -> int:
     """Read committed outputs again and compare them with the digests taken when they were written.
 
-    Exits with 1 when an output is damaged or lost, and is not repaired.
+    Exits with 1 when an output is damaged, lost or unreadable, and is not repaired.
     """
     from incremental.render.outputs import verification_document, verification_text
     from incremental.session.outputs import DAMAGE

@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 _MOST = 50
 """Lines on a screen; a file or ``--json`` gets all."""
-_STYLES = {"damaged": Style.BAD, "lost": Style.BAD, "incomplete": Style.WORK, "unverified": Style.FAINT}
+_STYLES = {
+    "damaged": Style.BAD,
+    "lost": Style.BAD,
+    "unreadable": Style.BAD,
+    "incomplete": Style.WORK,
+    "unverified": Style.FAINT,
+}
 _NOTES = {
     "damaged": "is not what run {run} committed",
     "lost": "was committed by run {run} and is not there",
+    "unreadable": "was committed by run {run} and cannot be read",
     "incomplete": "a save began and never ended: the next run makes it again",
     "unverified": "run {run} committed it without a digest",
 }
@@ -61,7 +68,7 @@ def verification_text(findings: Sequence[Finding], look: Look) -> str:
             each.verdict.value,
             each.dataset,
             look.place(each.location),
-            _NOTES[each.verdict.value].format(run=each.run_id) + _members(each),
+            _NOTES[each.verdict.value].format(run=each.run_id) + _details(each),
             style=_STYLES[each.verdict.value],
         )
         for each in findings
@@ -71,8 +78,9 @@ def verification_text(findings: Sequence[Finding], look: Look) -> str:
     return "\n".join([*lines, verification_summary(findings)])
 
 
-def _members(finding: Finding) -> str:
-    return f": {listed(finding.members, 3)}" if finding.members else ""
+def _details(finding: Finding) -> str:
+    told = listed(finding.members, 3) or finding.error
+    return f": {told}" if told else ""
 
 
 def verification_summary(findings: Sequence[Finding]) -> str:
@@ -96,6 +104,7 @@ def verification_document(findings: Sequence[Finding], repaired_by: str | None) 
                 "location": each.location,
                 "verdict": each.verdict.value,
                 "members": list(each.members),
+                "error": each.error,
                 "committed_by": each.run_id,
             }
             for each in findings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from incremental.errors import DatasetNotFoundError, SessionError, did_you_mean
+from incremental.errors import DatasetError, DatasetNotFoundError, SessionError, did_you_mean
 from incremental.io.catalog.markers import unmark
 from incremental.io.files.digests import digest_at
 from incremental.io.files.member_digests import differing_members, digest_of_members
@@ -41,12 +41,13 @@ class Verdict(Enum):
     WHOLE = "whole"
     DAMAGED = "damaged"
     LOST = "lost"
+    UNREADABLE = "unreadable"
     INCOMPLETE = "incomplete"  # the plan makes it again anyway
     UNVERIFIED = "unverified"  # there is no digest to compare with
 
 
 ADOPTABLE = frozenset({Standing.CHANGED, Standing.TOUCHED, Standing.UNPROVEN})
-DAMAGE = frozenset({Verdict.DAMAGED, Verdict.LOST})
+DAMAGE = frozenset({Verdict.DAMAGED, Verdict.LOST, Verdict.UNREADABLE})
 _NOT_SEEN = frozenset({Standing.ABSENT, Standing.UNKNOWN})
 _BY_STATE = {State.INCOMPLETE: Standing.INCOMPLETE, State.UNKNOWN: Standing.UNKNOWN}
 
@@ -75,6 +76,8 @@ class Finding:
     """The run that committed it."""
     members: tuple[str, ...] = ()
     """The files in it that are not as they were, where it is a folder of partitions."""
+    error: str | None = None
+    """Why it cannot be read."""
 
 
 class Outputs:
@@ -166,20 +169,25 @@ class Outputs:
     def verify(
         self, chosen: Collection[Holding], tell: Callable[[int], None] | None = None
     ) -> Iterator[Finding]:
-        """Read each recorded output again and compare; ``tell`` hears of the bytes read.
-
-        Raises:
-            OSError: an output cannot be read.
-        """
+        """Read each recorded output again and compare; ``tell`` hears of the bytes read."""
         for each in chosen:
             record = each.record
             while record is not None:
-                verdict, members = self._verdict(each, record, tell)
-                now = self._ledger.marks().records.get(each.location) if verdict in DAMAGE else record
+                finding = self._finding(each, record, tell)
+                is_bad = finding.verdict in DAMAGE
+                now = self._ledger.marks().records.get(each.location) if is_bad else record
                 if now == record:
-                    yield Finding(each.dataset, each.node, each.location, verdict, record.run_id, members)
+                    yield finding
                     break
                 record = now  # a run has written it meanwhile
+
+    def _finding(self, holding: Holding, record: Record, tell: Callable[[int], None] | None) -> Finding:
+        found = Finding(holding.dataset, holding.node, holding.location, Verdict.UNREADABLE, record.run_id)
+        try:
+            verdict, members = self._verdict(holding, record, tell)
+        except (OSError, DatasetError) as error:
+            return replace(found, error=getattr(error, "strerror", None) or str(error))
+        return replace(found, verdict=verdict, members=members)
 
     def _verdict(
         self, holding: Holding, record: Record, tell: Callable[[int], None] | None

@@ -896,6 +896,21 @@ def test_what_permissions_forbid_is_told_before_anything_runs(path: str, mode: i
         assert changes(before, root) == []
 
 
+def test_an_output_that_cannot_be_read_does_not_keep_the_others_from_being_verified() -> None:
+    with open_folder() as root:
+        make_project(root)
+        call(root, "run")
+        call(root, "verify")
+        give_away(root)
+        (root / "data/counts.json").chmod(0)
+        answer = without_rights(lambda: call(root, "verify"))
+    told, summary = answer.out.splitlines()
+    assert told.startswith("unreadable  counts  data/counts.json  was committed by run ")
+    assert told.endswith(" and cannot be read: Permission denied")
+    assert summary == "verified 2 outputs: 1 whole, 0 damaged, 1 unreadable"
+    assert answer.code == 1
+
+
 def make_pristine(root: Path) -> None:
     """Take away what a first run leaves, so that the next one has to make it."""
     for path in sorted((root / ".incremental").rglob("*"), reverse=True):
