@@ -9,7 +9,7 @@ from incremental.io.catalog.survey import locate
 from incremental.io.files.digests import digest_at
 from incremental.io.files.member_digests import is_of_members
 from incremental.io.files.stamps import path_at, stamp_at, stamp_of_members
-from incremental.state.marks import apply_marks, is_moved, recorded
+from incremental.state.marks import apply_marks, edited_inputs, is_moved, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,8 @@ def _strange(
     """
     locations, versions = facts.locations, facts.versions
     strange: dict[str, Stamp] = {}
-    for name, record in recorded(facts, marks, [name for names in written for name in names]):
+    judged = [*(name for names in written for name in names), *edited_inputs(facts, marks)]
+    for name, record in recorded(facts, marks, judged):
         version = versions.get(name)
         found: Stamp | None = stamp_at(locations[name], version)
         if found is None and record.ctime_ns is not None:  # a folder of partitions, or no file any more

@@ -12,7 +12,7 @@ from incremental.io.files.member_digests import completed, is_of_members
 from incremental.io.files.stamps import path_at, stamp_of
 from incremental.pipeline.transcoding import base_name
 from incremental.planner.facts import IN_MEMORY, State
-from incremental.state.records import Output
+from incremental.state.records import Output, as_edited
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,6 +49,7 @@ class Publisher:
         self._begun = marks.begun
         self._generations = dict(marks.generations)
         self._records = marks.records
+        self._edited = {plan.facts.locations[name] for name in plan.facts.changed}  # and not committed again
         self._digests: dict[str, tuple[str | None, str | None]] = {}  # of what this run committed
         self._lineage: dict[str, dict[str, str]] = {}  # of what lives in memory, by base name
         self._in_place: dict[str, list[Output]] = {}  # what is being written in place, by node
@@ -144,6 +145,7 @@ class Publisher:
             for output in outputs:
                 self._generations[output.location] = generation
                 self._digests[output.location] = output.version, output.digest
+                self._edited.discard(output.location)
                 if self._facts.state(output.dataset) is State.INCOMPLETE:  # it may be saved otherwise by now
                     unmark(output.location)
             for output in self._in_place.pop(node.name, ()):
@@ -190,7 +192,8 @@ class Publisher:
             if location is None:
                 reads |= self._lineage.get(base_name(name), {})
             elif location in self._generations:
-                reads[location] = self._generations[location]
+                generation = self._generations[location]
+                reads[location] = as_edited(generation) if location in self._edited else generation
         return reads
 
     def _was_incomplete(self, output: Output) -> bool:

@@ -10,7 +10,16 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from incremental.state import seals
-from incremental.state.records import Marks, Output, Record, Records, find_derived, find_outdated, record_of
+from incremental.state.records import (
+    Marks,
+    Output,
+    Record,
+    Records,
+    find_derived,
+    find_edited,
+    find_outdated,
+    record_of,
+)
 from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
@@ -87,7 +96,10 @@ class MemoryLedger:
         }
         outdated = find_outdated(reads, self._generations)
         derived = find_derived(reads, outdated)
-        return Marks(frozenset(self._begun), dict(self._generations), outdated, derived, Records(rows))
+        edited = find_edited(reads, outdated, self._generations)
+        return Marks(
+            frozenset(self._begun), dict(self._generations), outdated, derived, edited, Records(rows)
+        )
 
 
 class FileLedger(LedgerFile):
@@ -185,10 +197,11 @@ class FileLedger(LedgerFile):
             if row[2] is not None:
                 generations[location] = row[2]
                 rows[location] = row
-        return Marks(frozenset(begun), generations, *self._outdated(rows), Records(rows))
+        outdated, derived, edited = self._outdated(rows)
+        return Marks(frozenset(begun), generations, outdated, derived, edited, Records(rows))
 
-    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> tuple[_Newer, _Newer]:
-        """Return what is outdated, and what was made from that."""
+    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> tuple[_Newer, _Newer, _Newer]:
+        """Return what is outdated, what was made from that, and from what as it had been edited."""
         generations = {_text(row[0]): row[2] for row in rows.values()}
         reads = [
             (_text(row[0]), json.loads(row[12]))
@@ -197,8 +210,10 @@ class FileLedger(LedgerFile):
         ]
         outdated = find_outdated(reads, generations)
         if not outdated:
-            return {}, {}
-        return self._located(outdated), self._located(find_derived(reads, outdated))
+            return {}, {}, {}
+        edited = find_edited(reads, outdated, generations)
+        derived = find_derived(reads, outdated)
+        return self._located(outdated), self._located(derived), self._located(edited)
 
     def _located(self, newer_by_key: _Newer) -> _Newer:
         return {self.location(key): tuple(map(self.location, newer)) for key, newer in newer_by_key.items()}

@@ -42,7 +42,7 @@ def apply_marks(
     changed, touched = _differing(facts, marks, stamps or {}, digests or {})
     return dataclasses.replace(
         facts,
-        outdated=_outdated_names(facts, marks, outputs_by_node),
+        outdated=_outdated_names(facts, marks, outputs_by_node, changed),
         parted=frozenset(parted),
         unproven=_unproven(facts, marks.generations, outputs_by_node),
         changed=changed,
@@ -62,6 +62,14 @@ def recorded(facts: Facts, marks: Marks, made: Iterable[str]) -> Iterator[tuple[
             record = records[locations[name]]
             if record.state != "begun":
                 yield name, record
+
+
+def edited_inputs(facts: Facts, marks: Marks) -> list[str]:
+    """Return the datasets that had been edited when something was made from them."""
+    if not marks.edited:
+        return []
+    edited = {location for locations in marks.edited.values() for location in locations}
+    return [name for name, location in facts.locations.items() if location in edited]
 
 
 def is_moved(record: Record, found: Stamp) -> bool:
@@ -134,20 +142,28 @@ def _differing(
 
 
 def _outdated_names(
-    facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]]
+    facts: Facts, marks: Marks, outputs_by_node: Iterable[tuple[str, ...]], changed: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return what is older than its inputs; of what is made elsewhere also what its makers read."""
+    """Return what is older than its inputs; of what is made elsewhere also what its makers read.
+
+    What was made from an input that somebody had edited is older once the edit is gone.
+    """
     if not marks.outdated:
         return {}
     made = {facts.locations.get(name) for names in outputs_by_node for name in names}
     name_by_location: dict[str, str] = {}
     for name, location in facts.locations.items():
         name_by_location.setdefault(location, name)
+    still_edited = {facts.locations[name] for name in set(changed).intersection(edited_inputs(facts, marks))}
     found = {}
     for name, location in facts.locations.items():
-        newer = marks.outdated.get(location) or (() if location in made else marks.derived.get(location))
+        newer: Iterable[str] = marks.outdated.get(location, ())
+        if newer:
+            newer = set(newer) - still_edited.intersection(marks.edited.get(location, ()))
+        elif location not in made:
+            newer = set(marks.derived.get(location, ())) - still_edited
         if newer and facts.states[name] is State.PRESENT:
-            found[name] = tuple([_name_at(each, name_by_location, marks) for each in newer])
+            found[name] = tuple([_name_at(each, name_by_location, marks) for each in sorted(newer)])
     return found
 
 

@@ -116,8 +116,15 @@ class Marks:
     """An output -> the inputs that were committed again since it was made from them."""
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """An output that was made from an outdated one, perhaps through others -> the inputs newer than that."""
+    edited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """An outdated output -> the inputs that it was made from as somebody had edited them."""
     records: Records = field(default_factory=Records)
     """The last commit of each location."""
+
+
+def as_edited(generation: str) -> str:
+    """Return what is read in place of a generation where somebody edited it since it was committed."""
+    return f"{generation}~"
 
 
 def record_of(output: Output, run_id: str, node: str, generation: str | None = None) -> Record:
@@ -148,6 +155,21 @@ def find_outdated(
         if newer:
             outdated[location] = tuple(sorted(newer))
     return outdated
+
+
+def find_edited(
+    reads: Iterable[tuple[str, Mapping[str, str]]],
+    outdated: Mapping[str, tuple[str, ...]],
+    generations: Mapping[Any, str | None],
+) -> dict[str, tuple[str, ...]]:
+    """Return for each outdated output the inputs that are newer only if they are as they were committed."""
+    edited = {}
+    for location, made_from in reads:
+        newer = outdated.get(location, ())
+        names = tuple([name for name in newer if made_from[name] == as_edited(str(generations[name]))])
+        if names:
+            edited[location] = names
+    return edited
 
 
 def find_derived(

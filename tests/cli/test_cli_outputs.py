@@ -102,6 +102,35 @@ def test_an_output_that_was_edited_has_changed_since_its_run(cli, work: Path, co
     assert f"changed since run {run}" in one(cli, "why", "numbers").out
 
 
+@pytest.mark.parametrize("way", [(), ("--to-outputs", "report"), ("--from-nodes", "train")])
+def test_what_was_made_from_an_edited_input_is_suspect_once_the_edit_is_gone(
+    cli, work: Path, way: tuple[str, ...]
+) -> None:
+    total = work / "out" / "total.json"
+    before = total.read_bytes()
+    total.write_text("7")
+    (work / "out" / "model.pkl").unlink()
+    assert one(cli, "run", "-q", "--only-missing-outputs").code == 0
+    assert "suspect  report is older than model" in one(cli, "plan", "--dry-run", *way).out
+    assert "model is older than total" not in one(cli, "plan", "--dry-run", *way).out
+    total.write_bytes(before)
+    assert "model is older than total" in one(cli, "plan", "--dry-run", *way).out
+    assert to_run(cli, "--propagate", *way) == ["train", "tell"]
+    assert one(cli, "run", "-q", "--only-missing-outputs", "--propagate", *way).code == 0
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 4 nodes up to date\n"
+
+
+def test_what_was_made_from_an_edited_input_is_not_suspect_once_the_edit_is_adopted_and_made_again(
+    cli, work: Path
+) -> None:
+    (work / "out" / "total.json").write_text("7")
+    (work / "out" / "model.pkl").unlink()
+    assert one(cli, "run", "-q", "--only-missing-outputs", "--propagate").code == 0
+    assert "model is older than total" not in one(cli, "plan", "--dry-run").out
+    assert one(cli, "run", "-q", "--force", "both", "--only-missing-outputs", "--propagate").code == 0
+    assert one(cli, "plan", "--dry-run").out == "nothing to do: 4 nodes up to date\n"
+
+
 def test_an_edit_that_keeps_size_and_time_is_noticed(cli, work: Path) -> None:
     path = work / "out" / "report.txt"
     before = path.stat()

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from incremental.io.files.stamps import FolderStamp
 from incremental.planner.facts import Facts, State
 from incremental.state import Marks, Output, apply_marks
-from incremental.state.marks import is_moved, recorded
-from incremental.state.records import Records, record_of
+from incremental.state.marks import edited_inputs, is_moved, recorded
+from incremental.state.records import Records, as_edited, find_edited, find_outdated, record_of
 
 FACTS = Facts(
     states={
@@ -65,6 +66,44 @@ def test_only_what_no_node_in_play_makes_is_outdated_through_others() -> None:
         records=Records({"/newer": record_of(Output("source", "/newer"), "run", "n", "3")}),
     )
     assert apply_marks(FACTS, marks, [("a",)]).outdated == {"b": ("source",)}
+
+
+@pytest.mark.parametrize(
+    ("is_edited", "outdated", "derived", "found"),
+    [
+        (False, {"/b": ("/a",)}, {}, {"b": ("a",)}),
+        (True, {"/b": ("/a",)}, {}, {}),
+        (True, {"/b": ("/a", "/newer")}, {}, {"b": ("/newer",)}),
+        (True, {"/elsewhere": ("/a",)}, {"/b": ("/a",)}, {}),
+        (False, {"/elsewhere": ("/a",)}, {"/b": ("/a",)}, {"b": ("a",)}),
+    ],
+)
+def test_what_was_made_from_an_edited_input_is_outdated_once_the_edit_is_gone(
+    is_edited: bool,
+    outdated: dict[str, tuple[str, ...]],
+    derived: dict[str, tuple[str, ...]],
+    found: dict[str, tuple[str, ...]],
+) -> None:
+    edited = dict.fromkeys(outdated, ("/a",))
+    record = record_of(Output("a", "/a", None, 3, 1, 1, 1, "digest"), "run", "n", "1")
+    marks = Marks(
+        generations={"/a": "1", "/b": "2"},
+        outdated=outdated,
+        derived=derived,
+        edited=edited,
+        records=Records({"/a": record}),
+    )
+    stamps = {"a": FolderStamp(4, 1, 1, 1)} if is_edited else {}
+    assert apply_marks(FACTS, marks, [("a",)], stamps).outdated == found
+    assert edited_inputs(FACTS, marks) == ["a", "a@x"]
+
+
+def test_an_older_commit_of_an_edited_input_is_outdated_all_the_same() -> None:
+    reads = [("/b", {"/a": "0"}), ("/c", {"/a": as_edited("1")}), ("/d", {"/a": as_edited("0")})]
+    generations = {"/a": "1", "/b": "2", "/c": "2", "/d": "2"}
+    outdated = find_outdated(reads, generations)
+    assert outdated == {"/b": ("/a",), "/c": ("/a",), "/d": ("/a",)}
+    assert find_edited(reads, outdated, generations) == {"/c": ("/a",)}
 
 
 TWO = Facts(
