@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Mapping
-from types import GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from incremental.errors import NodeError
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 Outputs: TypeAlias = "str | tuple[str, ...] | dict[str, str] | None"
+
+
+_ASYNCHRONOUS = (CoroutineType, AsyncGeneratorType)
 
 
 class Named(Protocol):
@@ -39,6 +42,8 @@ def name_results(value: Any, outputs: Outputs, node: Named, chunked: bool) -> di
     ``chunked`` says that the node is a generator function. A generator is not advanced here: each
     output gets an iterator, and each chunk is checked when it is taken.
     """
+    if type(value) in _ASYNCHRONOUS:
+        raise _not_awaited(value, node)
     if outputs is None:
         _ignore(value, node)
         return {}
@@ -51,6 +56,15 @@ def name_results(value: Any, outputs: Outputs, node: Named, chunked: bool) -> di
     if isinstance(value, GeneratorType):
         return _Deal(value, outputs, node).iterators()
     return _take_apart(value, outputs, node)
+
+
+def _not_awaited(value: Any, node: Named) -> NodeError:
+    if isinstance(value, CoroutineType):
+        value.close()  # else Python warns besides that nobody awaited it
+    return NodeError(
+        f"{who(node)} is asynchronous, and nothing of it has run; give the node a function that calls "
+        f"asyncio.run({node.func_name}(...))"
+    )
 
 
 def _ignore(value: Any, node: Named) -> None:

@@ -315,3 +315,31 @@ def test_a_generator_function_without_outputs_is_run_to_its_end() -> None:
 
     assert node(effects, "limit", None).run({"limit": 3}) == {}
     assert seen == [0, 1, 2]
+
+
+async def later() -> int:
+    return 1
+
+
+async def chunks_later() -> Any:
+    yield 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("func", [later, chunks_later])
+@pytest.mark.parametrize("outputs", [None, "a", ["a", "b"], {"x": "a"}])
+def test_an_asynchronous_function_is_refused_since_nothing_of_it_has_run(func: Any, outputs: Any) -> None:
+    given = "a" if outputs is None else None
+    step = node(functools.partial(func) if given is None else lambda _: func(), given, outputs, name="n")
+    with pytest.raises(NodeError, match=r"node 'n' .* is asynchronous, and nothing of it has run"):
+        step.run({} if given is None else {"a": 1})
+
+
+def test_a_function_that_waits_for_an_asynchronous_one_may_be_a_node() -> None:
+    import asyncio
+
+    @functools.wraps(later)
+    def now() -> int:
+        return asyncio.run(later())
+
+    assert node(now, None, "a", name="n").run() == {"a": 1}
