@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from incremental.errors import NodeRunError, RunError, text_of
+from incremental.pipeline.results import who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ class Failures:
 def _sentence(node: Node, error: BaseException, trace: Trace | None) -> str:
     if trace is not None:
         trace.attach(error)
-    text = text_of(error)
+    text = text_of(error).replace(who(node), f"function {node.func_name!r}", 1)  # it is named before
     if isinstance(error, SystemExit):
         text = f"it calls sys.exit({', '.join(map(repr, error.args))})"
     elif not isinstance(error, RunError) or type(error) is NodeRunError or not text:

@@ -191,7 +191,7 @@ def test_what_before_node_run_returns_replaces_inputs_and_the_last_one_called_wi
             "node 'a' failed: HookError: before_node_run of node 'a' returned 'list'; "
             "it may return None or a dict of inputs by dataset name",
         ),
-        ({"rwa": 1}, "node 'a' failed: NodeError: "),
+        ({"rwa": 1}, "node 'a' failed: NodeError: function 'make_a' needs the inputs ['raw'], but got "),
     ],
 )
 def test_what_before_node_run_must_not_return_is_refused(tmp_path: Path, answer: Any, message: str) -> None:
