@@ -10,24 +10,12 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from incremental.state import seals
-from incremental.state.records import (
-    Marks,
-    Output,
-    Record,
-    Records,
-    find_derived,
-    find_edited,
-    find_outdated,
-    record_of,
-)
+from incremental.state.records import Marks, Newer, Output, Record, Records, find_older, record_of
 from incremental.state.writer import LedgerFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-
-_Newer = dict[str, tuple[str, ...]]
 
 
 class Ledger(Protocol):
@@ -94,12 +82,8 @@ class MemoryLedger:
             location: record.begun() if location in self._begun else record
             for location, record in self._records.items()
         }
-        outdated = find_outdated(reads, self._generations)
-        derived = find_derived(reads, outdated)
-        edited = find_edited(reads, outdated, self._generations)
-        return Marks(
-            frozenset(self._begun), dict(self._generations), outdated, derived, edited, Records(rows)
-        )
+        older = find_older(reads, self._generations)
+        return Marks(frozenset(self._begun), dict(self._generations), *older, Records(rows))
 
 
 class FileLedger(LedgerFile):
@@ -197,25 +181,19 @@ class FileLedger(LedgerFile):
             if row[2] is not None:
                 generations[location] = row[2]
                 rows[location] = row
-        outdated, derived, edited = self._outdated(rows)
+        outdated, derived, edited = map(self._located, self._older(rows))
         return Marks(frozenset(begun), generations, outdated, derived, edited, Records(rows))
 
-    def _outdated(self, rows: Mapping[str, tuple[Any, ...]]) -> tuple[_Newer, _Newer, _Newer]:
-        """Return what is outdated, what was made from that, and from what as it had been edited."""
+    def _older(self, rows: Mapping[str, tuple[Any, ...]]) -> tuple[Newer, Newer, Newer]:
         generations = {_text(row[0]): row[2] for row in rows.values()}
         reads = [
             (_text(row[0]), json.loads(row[12]))
             for row in rows.values()
             if row[12] is not None and row[-1] != "begun"
         ]
-        outdated = find_outdated(reads, generations)
-        if not outdated:
-            return {}, {}, {}
-        edited = find_edited(reads, outdated, generations)
-        derived = find_derived(reads, outdated)
-        return self._located(outdated), self._located(derived), self._located(edited)
+        return find_older(reads, generations)
 
-    def _located(self, newer_by_key: _Newer) -> _Newer:
+    def _located(self, newer_by_key: Newer) -> Newer:
         return {self.location(key): tuple(map(self.location, newer)) for key, newer in newer_by_key.items()}
 
     def location(self, key: str | bytes) -> str:

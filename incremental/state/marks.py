@@ -157,10 +157,9 @@ def _outdated_names(
     still_edited = {facts.locations[name] for name in set(changed).intersection(edited_inputs(facts, marks))}
     found = {}
     for name, location in facts.locations.items():
-        newer: Iterable[str] = marks.outdated.get(location, ())
-        if newer:
-            newer = set(newer) - still_edited.intersection(marks.edited.get(location, ()))
-        elif location not in made:
+        as_made = still_edited.intersection(marks.edited.get(location, ()))
+        newer = set(marks.outdated.get(location, ())) - as_made
+        if not newer and location not in made:
             newer = set(marks.derived.get(location, ())) - still_edited
         if newer and facts.states[name] is State.PRESENT:
             found[name] = tuple([_name_at(each, name_by_location, marks) for each in sorted(newer)])

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from incremental.io.files.stamps import Stamp
 
 _KEPT = (1 << 63) - 1
 """The bits of a number that are kept: a column of SQLite has a sign, and some file systems number files with
 all 64; some files are dated later than the year 2262."""
+
+Newer = dict[str, tuple[str, ...]]
+"""An output -> the inputs that are newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,16 @@ def record_of(output: Output, run_id: str, node: str, generation: str | None = N
         output.digest,
         output.attempt,
     )
+
+
+def find_older(
+    reads: Collection[tuple[str, Mapping[str, str]]], generations: Mapping[Any, str | None]
+) -> tuple[Newer, Newer, Newer]:
+    """Return what is outdated, what was made from that, and from what as it had been edited."""
+    outdated = find_outdated(reads, generations)
+    if not outdated:
+        return {}, {}, {}
+    return outdated, find_derived(reads, outdated), find_edited(reads, outdated, generations)
 
 
 def find_outdated(
