@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from incremental.errors import DatasetError, DatasetNotFoundError, SessionError, did_you_mean
 from incremental.io.catalog.markers import unmark
 from incremental.io.files.digests import digest_at
-from incremental.io.files.member_digests import differing_members, digest_of_members
+from incremental.io.files.member_digests import differing_members, digest_of_members, is_same
 from incremental.io.files.stamps import path_at, stamp_at, stamp_of
 from incremental.planner.facts import IN_MEMORY, State
 from incremental.state.records import Output
@@ -201,9 +201,9 @@ class Outputs:
             return Verdict.WHOLE if record.digest == digest_of_members({}) else Verdict.LOST, ()
         if record.digest is None or digest is None:
             return Verdict.LOST if holding.standing is Standing.ABSENT else Verdict.UNVERIFIED, ()
-        members = differing_members(record.digest, digest)
-        is_whole = digest == record.digest if members is None else not members
-        return Verdict.WHOLE if is_whole else Verdict.DAMAGED, members or ()
+        if is_same(record.digest, digest):
+            return Verdict.WHOLE, ()
+        return Verdict.DAMAGED, differing_members(record.digest, digest) or ()
 
     def _digest(
         self, name: str, location: str, version: str | None, tell: Callable[[int], None] | None
