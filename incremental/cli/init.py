@@ -24,7 +24,7 @@ _NEXT = ("incremental run", "incremental plan")
     writes=Writes.ALWAYS,
     epilog=examples(
         "incremental init hello  # makes the folder hello",
-        "incremental init ~/work/sales-report  # the package is called sales_report",
+        "incremental init ~/sales-report  # the package is called sales_report",
     ),
 )
 @click.argument("name", type=click.Path())
