@@ -26,8 +26,7 @@ def unfinished(history: History) -> tuple[RunRecord | None, tuple[str, ...]]:
     Raises:
         SessionError: a run is still running.
     """
-    last = next(iter(history.runs(limit=1)), None)
-    if last is not None and last.status == "running":
+    if (last := _running(history)) is not None:
         raise SessionError(f"run {last.run_id} is still running; there is nothing to resume yet")
     for run in history.runs(unfinished=True):
         full = None if run.status == "running" else history.run(run.run_id)
@@ -42,12 +41,16 @@ def unfinished(history: History) -> tuple[RunRecord | None, tuple[str, ...]]:
 
 def wait_for_the_last_run(history: History) -> None:
     """Return once the last run is over."""
-    last = next(iter(history.runs(limit=1)), None)
-    if last is not None and last.status == "running":
+    if (last := _running(history)) is not None:
         logger.warning("waiting: run %s is still running", last.run_id)
-    while last is not None and last.status == "running":
+    while _running(history) is not None:
         time.sleep(_PAUSE)
-        last = next(iter(history.runs(limit=1)), None)
+
+
+def _running(history: History) -> RunRecord | None:
+    """Return the last run if it is not over."""
+    last = next(iter(history.runs(limit=1)), None)
+    return last if last is not None and last.status == "running" else None
 
 
 def lost_debt(owed: Iterable[str], pipelines: Mapping[str, Pipeline]) -> str | None:
