@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextvars import copy_context
+from os import _exit
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def call(code: Callable[..., _Result], *arguments: Any) -> _Result:
         return code(*arguments)
     finally:
         if os.getpid() != process:
-            os._exit(sys.exc_info()[0] is not None)
+            _exit(sys.exc_info()[0] is not None)
 
 
 def interleaved(streams: Mapping[str, Generator[Any, None, None]]) -> Iterator[tuple[str, Any]]:
